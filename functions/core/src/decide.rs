@@ -1,0 +1,211 @@
+//! Act, propose, or leave: for each element that is wrong, and why.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::change::Change;
+use crate::judge::{Assessment, Evidence, Verdict};
+use crate::kind::{ElementPath, Kind, ResourceRef};
+use crate::name::{Arn, PolicyId};
+use crate::policy::{Bundle, Exemptions, Finding, Mode};
+
+/// What is to be done about one element, or about a whole change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "decision", content = "why")]
+pub enum Decision {
+    /// Leave it as it is.
+    Leave(Why),
+    /// Prepare the plan, and let a person decide.
+    Propose(Why),
+    /// Put back what was there.
+    Act,
+}
+
+/// Why something is left or only proposed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// No policy that listens to the event finds anything that the change brought.
+    Compliant,
+    /// No policy listens to the event; it only kept the observed image current.
+    NotJudged,
+    /// An exemption covers it.
+    Exempt {
+        /// The exemption's id.
+        exemption: String,
+        /// Its end.
+        until: Timestamp,
+    },
+    /// The mode in force is `observe`.
+    Observing,
+    /// The mode in force is `approve`.
+    NeedsApproval,
+    /// The pause switch is on.
+    Paused,
+    /// An approved pipeline made the change: its source must be mended, or it comes back.
+    ApprovedPipeline(Arn),
+    /// It is a call of our own, with a record behind it.
+    OwnCall,
+    /// A policy can't tell whether it is wrong.
+    Undecided(String),
+    /// What was there before isn't known with certainty.
+    BeforeUnknown(String),
+    /// The plan would not make it better.
+    PlanIllegal(String),
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Compliant => f.write_str("nothing that this change brought breaks a policy"),
+            Self::NotJudged => f.write_str("no policy listens to this event"),
+            Self::Exempt { exemption, until } => {
+                write!(f, "exemption `{exemption}` covers it until {until}")
+            }
+            Self::Observing => f.write_str("the mode in force is observe"),
+            Self::NeedsApproval => f.write_str("the mode in force is approve"),
+            Self::Paused => f.write_str("Undrift is paused"),
+            Self::ApprovedPipeline(role) => write!(
+                f,
+                "the approved pipeline {role} made it: mend it at its source"
+            ),
+            Self::OwnCall => f.write_str("it is a call of Undrift's own"),
+            Self::Undecided(why) => write!(f, "it can't be told whether it is wrong: {why}"),
+            Self::BeforeUnknown(why) => write!(f, "what was there before isn't certain: {why}"),
+            Self::PlanIllegal(why) => write!(f, "no plan makes it better: {why}"),
+        }
+    }
+}
+
+/// What is known of the world when it is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'c> {
+    /// The policies and settings in force.
+    pub bundle: &'c Bundle,
+    /// Every exemption known, from the file and from the table.
+    pub exemptions: &'c Exemptions,
+    /// The pause switch is on.
+    pub paused: bool,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// The decision on one element that one policy finds wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// The policy.
+    pub policy: PolicyId,
+    /// The element.
+    pub path: ElementPath,
+    /// What is to be done about it.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// Rules on every piece of evidence of a change's assessments.
+#[must_use]
+pub fn rule(
+    assessments: &[Assessment],
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    change: &Change,
+    now: Circumstances<'_>,
+) -> Vec<Ruling> {
+    let mut rulings = Vec::new();
+    for assessment in assessments {
+        for evidence in &assessment.evidence {
+            rulings.push(Ruling {
+                policy: assessment.policy.clone(),
+                path: evidence.path.clone(),
+                decision: on(assessment, evidence, kind, resource, change, now),
+            });
+        }
+    }
+    rulings
+}
+
+fn on(
+    assessment: &Assessment,
+    evidence: &Evidence,
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    change: &Change,
+    now: Circumstances<'_>,
+) -> Decision {
+    if let Some(why) = exempt(&assessment.policy, evidence, kind, resource, Some(change), now) {
+        return Decision::Leave(why);
+    }
+    let settings = &now.bundle.settings;
+    let policy = now
+        .bundle
+        .policies
+        .iter()
+        .find(|p| p.policy.id == assessment.policy);
+    let mode = policy.map_or(Mode::Observe, |p| {
+        settings.mode(&p.policy, &resource.account)
+    });
+    let pipeline = change
+        .actor
+        .principal
+        .as_ref()
+        .filter(|p| settings.approved_pipelines.contains(p));
+    match (mode, pipeline) {
+        (Mode::Observe, _) => Decision::Leave(Why::Observing),
+        _ if now.paused => Decision::Propose(Why::Paused),
+        (_, Some(role)) => Decision::Propose(Why::ApprovedPipeline(role.clone())),
+        (Mode::Approve, None) => Decision::Propose(Why::NeedsApproval),
+        (Mode::Revert, None) => Decision::Act,
+    }
+}
+
+/// The exemption that covers a piece of evidence, as a reason.
+#[must_use]
+pub fn exempt(
+    policy: &PolicyId,
+    evidence: &Evidence,
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    change: Option<&Change>,
+    now: Circumstances<'_>,
+) -> Option<Why> {
+    let substance = kind.substance(&evidence.path.facet, &evidence.element);
+    let finding = Finding {
+        policy,
+        resource,
+        actor: change.and_then(|c| c.actor.principal.as_ref()),
+        facet: &evidence.path.facet,
+        substance: &substance,
+    };
+    now.exemptions
+        .covering(finding, now.now)
+        .map(|e| Why::Exempt {
+            exemption: e.id.clone(),
+            until: e.until,
+        })
+}
+
+/// What is decided on a whole change: the most active ruling, or why there is none.
+#[must_use]
+pub fn overall(assessments: &[Assessment], rulings: &[Ruling]) -> Decision {
+    let rank = |d: &Decision| match d {
+        Decision::Leave(_) => 0,
+        Decision::Propose(_) => 1,
+        Decision::Act => 2,
+    };
+    if let Some(most) = rulings
+        .iter()
+        .map(|r| &r.decision)
+        .max_by_key(|d| rank(d))
+    {
+        return most.clone();
+    }
+    let untold = assessments.iter().find_map(|a| match &a.verdict {
+        Verdict::Undecided(why) => Some(why.clone()),
+        _ => None,
+    });
+    match untold {
+        Some(why) => Decision::Propose(Why::Undecided(why)),
+        None if assessments.is_empty() => Decision::Leave(Why::NotJudged),
+        None => Decision::Leave(Why::Compliant),
+    }
+}

@@ -1,0 +1,209 @@
+//! Finds what changes made in the live image, and what stood there before.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::kind::{Before, Element, ElementPath, FacetName, Image, Kind, KindError, Target, Touch};
+
+/// An image and the time of the newest change that is visible in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatedImage {
+    /// The image.
+    pub image: Image,
+    /// It may serve as *before* for changes strictly later than this.
+    pub as_of: Timestamp,
+    /// No change happened up to `as_of` that this image doesn't account for.
+    pub gapless: bool,
+}
+
+/// How an element stands now, compared with what the change made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// As the change made it.
+    Own,
+    /// Otherwise: a later change's doing, and that one's to judge.
+    Superseded,
+    /// It isn't there although the change put it there: taken away since, or not yet visible.
+    Missing,
+}
+
+/// Where the element's state before the change is known from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BeforeFrom {
+    /// The change's own record.
+    Record,
+    /// An image kept from that time.
+    Image(Timestamp),
+}
+
+/// One element that changes touched, found in the live image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Located {
+    /// Where it stands, or would stand.
+    pub path: ElementPath,
+    /// The first and the last change (by index) that touched it.
+    pub changes: (usize, usize),
+    /// What it was before the first of them, as far as it is known.
+    pub before: Option<Option<Element>>,
+    /// Where that is known from.
+    pub before_from: Option<BeforeFrom>,
+    /// How it stands now.
+    pub standing: Standing,
+    /// The last change left it present, and otherwise than it was before the first.
+    altered: bool,
+}
+
+impl Located {
+    /// The changes brought this element: it stands as they made it and wasn't so before.
+    #[must_use]
+    pub fn brought(&self) -> bool {
+        self.standing == Standing::Own && self.altered
+    }
+}
+
+/// Finds every element that `changes` touched, oldest first, in the live image.
+///
+/// `images` are the kept images; the newest one strictly older than the first change that
+/// touched an element tells what it was, where the record doesn't. When several changes touched
+/// it in a row, *before* is what stood before the first of them.
+pub fn locate(
+    kind: &dyn Kind,
+    live: &Image,
+    changes: &[(Timestamp, &[Touch])],
+    images: &[DatedImage],
+) -> Result<Vec<Located>, KindError> {
+    let mut chains: Vec<Chain<'_>> = Vec::new();
+    for (index, (time, touches)) in changes.iter().enumerate() {
+        for touch in *touches {
+            let path = place(kind, live, touch, images)?;
+            match chains.iter_mut().find(|c| c.path == path) {
+                Some(chain) => {
+                    chain.last = (index, touch);
+                }
+                None => chains.push(Chain {
+                    path,
+                    first: (index, *time, touch),
+                    last: (index, touch),
+                }),
+            }
+        }
+    }
+    Ok(chains
+        .into_iter()
+        .map(|c| c.close(kind, live, images))
+        .collect())
+}
+
+/// The touches of one element, first and last.
+struct Chain<'t> {
+    path: ElementPath,
+    first: (usize, Timestamp, &'t Touch),
+    last: (usize, &'t Touch),
+}
+
+impl Chain<'_> {
+    fn close(self, kind: &dyn Kind, live: &Image, images: &[DatedImage]) -> Located {
+        let (first, time, touch) = self.first;
+        let (last, made) = (self.last.0, &self.last.1.after);
+        let facet = &self.path.facet;
+        let same = |a: &Element, b: &Element| kind.substance(facet, a) == kind.substance(facet, b);
+        let (before, before_from) = match &touch.before {
+            Before::Absent => (Some(None), Some(BeforeFrom::Record)),
+            Before::Was(e) => (Some(Some(e.clone())), Some(BeforeFrom::Record)),
+            Before::Unknown => match earlier(images, time, facet) {
+                Some(image) => (
+                    Some(image.image.get(&self.path).cloned()),
+                    Some(BeforeFrom::Image(image.as_of)),
+                ),
+                None => (None, None),
+            },
+        };
+        let standing = match (live.get(&self.path), made) {
+            (Some(now), Some(made)) if same(now, made) => Standing::Own,
+            (None, None) => Standing::Own,
+            (None, Some(_)) => Standing::Missing,
+            (Some(_), _) => Standing::Superseded,
+        };
+        let altered = match (&before, made) {
+            (_, None) => false,
+            (Some(Some(before)), Some(made)) => !same(before, made),
+            (Some(None) | None, Some(_)) => true,
+        };
+        Located {
+            path: self.path,
+            changes: (first, last),
+            before,
+            before_from,
+            standing,
+            altered,
+        }
+    }
+}
+
+/// The newest kept image that is strictly older than a change and knows the facet.
+fn earlier<'i>(
+    images: &'i [DatedImage],
+    time: Timestamp,
+    facet: &FacetName,
+) -> Option<&'i DatedImage> {
+    images
+        .iter()
+        .filter(|i| i.as_of < time && i.image.facets.contains_key(facet))
+        .max_by_key(|i| i.as_of)
+}
+
+/// Where a touched element stands: by its key in live, else in a kept image; by substance; or,
+/// where it is nowhere, where it would be.
+fn place(
+    kind: &dyn Kind,
+    live: &Image,
+    touch: &Touch,
+    images: &[DatedImage],
+) -> Result<ElementPath, KindError> {
+    let first = || {
+        touch
+            .facets
+            .first()
+            .cloned()
+            .ok_or_else(|| KindError::Malformed {
+                what: "a touch".into(),
+                why: "it names no facet".into(),
+            })
+    };
+    match &touch.target {
+        Target::Key(key) => {
+            let at = |facet: &FacetName| ElementPath {
+                facet: facet.clone(),
+                key: key.clone(),
+            };
+            let kept = || images.iter().rev().map(|i| &i.image);
+            let found = std::iter::once(live).chain(kept()).find_map(|image| {
+                let facet = touch.facets.iter().find(|f| image.get(&at(f)).is_some())?;
+                Some(at(facet))
+            });
+            match found {
+                Some(path) => Ok(path),
+                None => Ok(at(&first()?)),
+            }
+        }
+        Target::Like(element) => {
+            for facet in &touch.facets {
+                let wanted = kind.substance(facet, element);
+                let standing = live.facets.get(facet).into_iter().flatten();
+                for (key, live) in standing {
+                    if kind.substance(facet, live) == wanted {
+                        return Ok(ElementPath {
+                            facet: facet.clone(),
+                            key: key.clone(),
+                        });
+                    }
+                }
+            }
+            let facet = first()?;
+            let (key, _) = kind.element(&facet, element)?;
+            Ok(ElementPath { facet, key })
+        }
+    }
+}

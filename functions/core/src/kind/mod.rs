@@ -1,0 +1,197 @@
+//! A kind: one type of AWS resource, and the three things Undrift must know of it.
+//!
+//! *touched*: which resources a change touched and what the record itself shows of them;
+//! *steps*: the calls that turn one image into another; *read* (in the service's own crate,
+//! since it needs the SDK): the live image.
+
+mod image;
+mod touch;
+
+pub use image::one_line;
+pub use image::{Element, ElementKey, ElementPath, Facet, FacetName, Image};
+pub use touch::{Before, Effect, Lookup, Target, Touch, Touched};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::change::Change;
+use crate::name::{AccountId, KindId, Region, ResourceId};
+
+/// One resource: the key of everything that is kept or done.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ResourceRef {
+    /// The owner's account.
+    pub account: AccountId,
+    /// The region it lives in.
+    pub region: Region,
+    /// Its type.
+    pub kind: KindId,
+    /// AWS's id of it.
+    pub id: ResourceId,
+}
+
+impl std::fmt::Display for ResourceRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)
+    }
+}
+
+/// An AWS API operation with its input, both under AWS's own names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The service's short name, as in IAM actions: `ec2`.
+    pub service: String,
+    /// The operation, as in the API: `RevokeSecurityGroupIngress`.
+    pub operation: String,
+    /// The operation's input in the API's member names.
+    pub input: Value,
+}
+
+impl std::fmt::Display for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{} {}", self.service, self.operation, self.input)
+    }
+}
+
+/// A call of a plan, with the elements it writes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// What is sent.
+    pub call: Call,
+    /// The elements this call alters, by their place in the image it starts from
+    /// (or, for an element that it adds, in the image it leads to).
+    pub writes: Vec<ElementPath>,
+    /// The call commutes with other people's edits and can be sent twice: no second look is
+    /// needed before it (revoke by rule id, detach, deactivate).
+    pub commutes: bool,
+}
+
+/// The calls that name an event by which a kind's resources change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KindEvents {
+    /// `eventSource`.
+    pub source: &'static str,
+    /// Names without API date.
+    pub names: &'static [&'static str],
+}
+
+/// Rights a kind's reads or steps need, as IAM statements are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    /// The IAM action.
+    pub action: &'static str,
+    /// The resource, with `${Partition}`, `${Region}` and `${Account}` to fill in.
+    pub resource: &'static str,
+    /// Who needs it.
+    pub need: Need,
+}
+
+/// What a right is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Reading live state.
+    Read,
+    /// Reverting.
+    Revert,
+    /// Undoing a revert: never in the revert role.
+    Undo,
+}
+
+/// Why a kind can't say what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KindError {
+    /// The record should name a resource and doesn't.
+    #[error("the record of {event} shows no {what}")]
+    NotShown {
+        /// The event's name.
+        event: String,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A document or record holds something the kind doesn't know.
+    #[error("{what}: {why}")]
+    Malformed {
+        /// The part that is wrong.
+        what: String,
+        /// Why.
+        why: String,
+    },
+    /// No call of the service leads from one image to the other.
+    #[error("no call leads there: {0}")]
+    NoWay(String),
+}
+
+/// One type of AWS resource. All of it is pure.
+pub trait Kind: Send + Sync {
+    /// Its name.
+    fn id(&self) -> KindId;
+
+    /// Every event that alters such a resource, whether or not a policy lists it:
+    /// observed images are kept current by them.
+    fn events(&self) -> &'static [KindEvents];
+
+    /// The facets of its state, in the order people read them.
+    fn facets(&self) -> &'static [&'static str];
+
+    /// Which resources a change touched, and what the record shows of before and after.
+    fn touched(&self, change: &Change) -> Result<Vec<Touched>, KindError>;
+
+    /// Reads one element as a policy document's case or a record writes it, and keys it:
+    /// by AWS's id where it shows one, else by its substance.
+    fn element(
+        &self,
+        facet: &FacetName,
+        written: &Value,
+    ) -> Result<(ElementKey, Element), KindError>;
+
+    /// The part of an element that policies judge and that identifies it: without what AWS
+    /// assigns (ids, versions, times) and without what people only read (descriptions, tags).
+    fn substance(&self, facet: &FacetName, element: &Element) -> Value;
+
+    /// The part of an element that Undrift can write: all but what AWS assigns.
+    /// Undo and verification compare by it.
+    fn written(&self, facet: &FacetName, element: &Element) -> Value;
+
+    /// The fewest calls that turn `from` into `to`, touching nothing that is equal in both.
+    fn steps(
+        &self,
+        resource: &ResourceRef,
+        from: &Image,
+        to: &Image,
+    ) -> Result<Vec<Step>, KindError>;
+
+    /// The rights its reads and steps need.
+    fn rights(&self) -> &'static [Right];
+
+    /// An element in one line for people: `tcp/22 from 0.0.0.0/0`.
+    fn describe(&self, facet: &FacetName, element: &Element) -> String;
+}
+
+/// The kinds a binary knows.
+#[derive(Clone, Copy)]
+pub struct Kinds<'k>(pub &'k [&'k dyn Kind]);
+
+impl<'k> Kinds<'k> {
+    /// The kind of that name.
+    #[must_use]
+    pub fn get(&self, id: &KindId) -> Option<&'k dyn Kind> {
+        self.0.iter().copied().find(|k| k.id() == *id)
+    }
+
+    /// The kinds whose resources such an event alters.
+    pub fn altered_by<'a>(&'a self, change: &'a Change) -> impl Iterator<Item = &'k dyn Kind> + 'a {
+        self.0.iter().copied().filter(|k| {
+            k.events().iter().any(|e| {
+                e.source == change.source.as_str() && e.names.contains(&change.name.as_str())
+            })
+        })
+    }
+}
+
+impl std::fmt::Debug for Kinds<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|k| k.id()))
+            .finish()
+    }
+}

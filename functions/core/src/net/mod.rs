@@ -1,0 +1,9 @@
+//! Network reach: which addresses can reach which ports, decided on sets.
+
+mod open;
+mod ports;
+mod sources;
+
+pub use open::{Finding, Params, Reach, open};
+pub use ports::{PortRange, Ports, Protocol};
+pub use sources::{Ipv4Set, Ipv6Set};

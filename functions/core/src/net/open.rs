@@ -1,0 +1,441 @@
+//! Which rules let the internet reach a port.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ports::{PortRange, Ports, Protocol};
+use super::sources::{Ipv4Set, Ipv6Set, families};
+
+/// A port is public if the sources that reach it, all rules taken together, cover this many
+/// public IPv4 addresses (a /8) …
+const PUBLIC_V4: u128 = 1 << 24;
+/// … or this many public IPv6 addresses (a /32).
+const PUBLIC_V6: u128 = 1 << 96;
+/// On a public port, a rule is evidence if it alone covers this many public IPv4 addresses
+/// (a /16): an office's /32 in an open group is not what opened it.
+const EVIDENCE_V4: u128 = 1 << 16;
+/// The same for IPv6 (a /40).
+const EVIDENCE_V6: u128 = 1 << 88;
+
+/// What a policy asks of [`open`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// The ports that must not be public.
+    pub ports: Ports,
+    /// TCP ports that may be, taken out of `ports`.
+    #[serde(default)]
+    pub except: Vec<PortRange>,
+    /// Blocks that are our own although public: not counted.
+    #[serde(default)]
+    pub own: Vec<IpNet>,
+}
+
+/// One rule that lets sources reach ports.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reach {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The ports; ignored where the protocol has none, all of them for [`Protocol::All`].
+    pub ports: PortRange,
+    /// The blocks; `None` where they can't be known (a prefix list whose entries weren't read).
+    pub sources: Option<Vec<IpNet>>,
+}
+
+impl Reach {
+    /// Reads a rule as facets write it: `protocol`, `from` and `to` where there are ports, `source`
+    /// (a block, `sg-…` or `pl-…`), and for a prefix list its `entries`, where they were read.
+    pub fn of_rule(rule: &Value) -> Result<Self, String> {
+        let protocol = rule
+            .get("protocol")
+            .ok_or("the rule has no protocol")
+            .map_err(str::to_owned)?;
+        let protocol = Protocol::deserialize(protocol).map_err(|e| e.to_string())?;
+        let port = |member: &str, default: u16| {
+            let value = rule.get(member).and_then(Value::as_i64);
+            value.and_then(|n| u16::try_from(n).ok()).unwrap_or(default)
+        };
+        let source = rule
+            .get("source")
+            .and_then(Value::as_str)
+            .ok_or("the rule has no source")
+            .map_err(str::to_owned)?;
+        let block = |text: &str| {
+            text.parse::<IpNet>()
+                .map_err(|_| format!("`{}` is not a block of addresses", text.escape_debug()))
+        };
+        let sources = if source.starts_with("pl-") {
+            let entries = rule.get("entries").and_then(Value::as_array);
+            entries
+                .map(|e| e.iter().filter_map(Value::as_str).map(block).collect())
+                .transpose()?
+        } else if source.starts_with("sg-") {
+            Some(Vec::new())
+        } else {
+            Some(vec![block(source)?])
+        };
+        Ok(Self {
+            protocol,
+            ports: PortRange {
+                from: port("from", 0),
+                to: port("to", u16::MAX),
+            },
+            sources,
+        })
+    }
+}
+
+/// A rule that is wrong, or that can't be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule's place in the list given.
+    pub rule: usize,
+    /// It is open, for this reason; or it can't be told, for that.
+    pub why: Result<String, String>,
+}
+
+/// The rules that let the internet reach a port that must not be public.
+///
+/// Sources are taken together over all rules, per protocol and port; the verdict of each rule
+/// names the ports on which most addresses get in.
+#[must_use]
+pub fn open(rules: &[Reach], params: &Params) -> Vec<Finding> {
+    let own = families(&params.own);
+    let rules: Vec<Measured> = rules.iter().map(|r| Measured::of(r, &own)).collect();
+    let mut worst: Vec<Option<Public>> = vec![None; rules.len()];
+    let mut untold: Vec<bool> = vec![false; rules.len()];
+    let pieces = forbidden(&rules, params)
+        .into_iter()
+        .flat_map(|lane| split(lane, &rules));
+    for lane in pieces {
+        let public = Public::on(lane, &rules);
+        let marks = worst.iter_mut().zip(untold.iter_mut());
+        for (rule, (worst, untold)) in rules.iter().zip(marks) {
+            if !rule.reaches(lane) {
+                continue;
+            }
+            *untold |= rule.unknown;
+            for found in public.iter().filter(|p| rule.is_wide(p.v6)) {
+                if worst.is_none_or(|w| (w.v6, found.count) > (found.v6, w.count)) {
+                    *worst = Some(*found);
+                }
+            }
+        }
+    }
+    let findings = worst.into_iter().zip(untold).enumerate();
+    findings
+        .filter_map(|(rule, (worst, untold))| match (worst, untold) {
+            (Some(public), _) => Some(Finding {
+                rule,
+                why: Ok(public.reason()),
+            }),
+            (None, true) => Some(Finding {
+                rule,
+                why: Err(
+                    "its sources are a prefix list whose entries could not be read".to_owned(),
+                ),
+            }),
+            (None, false) => None,
+        })
+        .collect()
+}
+
+/// A rule with its sources counted.
+struct Measured {
+    protocol: Protocol,
+    ports: PortRange,
+    v4: Ipv4Set,
+    v6: Ipv6Set,
+    unknown: bool,
+}
+
+/// One protocol with ports of it that are judged together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Lane {
+    protocol: Protocol,
+    ports: PortRange,
+}
+
+/// A lane that the internet reaches.
+#[derive(Debug, Clone, Copy)]
+struct Public {
+    lane: Lane,
+    /// Addresses of the family that get in.
+    count: u128,
+    /// Rules that let some of them in.
+    by: usize,
+    v6: bool,
+}
+
+impl Measured {
+    fn of(rule: &Reach, own: &(Ipv4Set, Ipv6Set)) -> Self {
+        let (v4, v6) = families(rule.sources.as_deref().unwrap_or_default());
+        Self {
+            protocol: rule.protocol,
+            ports: if rule.protocol == Protocol::All {
+                PortRange::ALL
+            } else {
+                rule.ports
+            },
+            v4: v4.public().minus(&own.0),
+            v6: v6.public().minus(&own.1),
+            unknown: rule.sources.is_none(),
+        }
+    }
+
+    fn reaches(&self, lane: Lane) -> bool {
+        match (self.protocol, lane.protocol) {
+            (Protocol::All, _) => true,
+            (a, b) if a != b => false,
+            _ => !lane.protocol.has_ports() || self.ports.overlap(lane.ports).is_some(),
+        }
+    }
+
+    fn is_wide(&self, v6: bool) -> bool {
+        if v6 {
+            self.v6.count() >= EVIDENCE_V6
+        } else {
+            self.v4.count() >= EVIDENCE_V4
+        }
+    }
+}
+
+impl Public {
+    /// What the internet reaches on a lane, by family.
+    fn on(lane: Lane, rules: &[Measured]) -> Vec<Self> {
+        let reaching = || rules.iter().filter(|r| r.reaches(lane));
+        let mut found = Vec::new();
+        if reaching().any(|r| r.is_wide(false)) {
+            let count = Ipv4Set::union_all(reaching().map(|r| &r.v4)).count();
+            let by = reaching().filter(|r| !r.v4.is_empty()).count();
+            found.extend((count >= PUBLIC_V4).then_some(Self {
+                lane,
+                count,
+                by,
+                v6: false,
+            }));
+        }
+        if reaching().any(|r| r.is_wide(true)) {
+            let count = Ipv6Set::union_all(reaching().map(|r| &r.v6)).count();
+            let by = reaching().filter(|r| !r.v6.is_empty()).count();
+            found.extend((count >= PUBLIC_V6).then_some(Self {
+                lane,
+                count,
+                by,
+                v6: true,
+            }));
+        }
+        found
+    }
+
+    fn reason(self) -> String {
+        reason(self.lane, self.count, self.by, self.v6)
+    }
+}
+
+fn reason(lane: Lane, count: u128, by: usize, v6: bool) -> String {
+    let what = match lane.protocol {
+        Protocol::All => "every port".to_owned(),
+        p if p.has_ports() => format!("{}/{}", p.api(), lane.ports),
+        p => format!("protocol {}", p.api()),
+    };
+    let addresses = if v6 {
+        format!("2^{} IPv6", count.ilog2())
+    } else {
+        format!("{} IPv4", thousands(count))
+    };
+    let together = match by {
+        0 | 1 => String::new(),
+        n => format!(", through {n} rules taken together"),
+    };
+    format!("lets {addresses} addresses of the internet reach {what}{together}")
+}
+
+fn thousands(n: u128) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, d) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(d);
+    }
+    out
+}
+
+/// The lanes that must not be public, as far as any rule touches them.
+fn forbidden(rules: &[Measured], params: &Params) -> Vec<Lane> {
+    let mut lanes: Vec<Lane> = all_lanes(params).collect();
+    if params.ports == Ports::Any {
+        for rule in rules {
+            let lane = Lane {
+                protocol: rule.protocol,
+                ports: PortRange::ALL,
+            };
+            if matches!(rule.protocol, Protocol::Other(_) | Protocol::All) && !lanes.contains(&lane)
+            {
+                lanes.push(lane);
+            }
+        }
+    }
+    lanes
+}
+
+/// The forbidden TCP and UDP lanes, with the excepted TCP ports cut out.
+fn all_lanes(params: &Params) -> impl Iterator<Item = Lane> {
+    let listed: Vec<PortRange> = match &params.ports {
+        Ports::Any => vec![PortRange::ALL],
+        Ports::Listed(ranges) => ranges.clone(),
+    };
+    let mut tcp = listed.clone();
+    for hole in &params.except {
+        tcp = tcp.iter().flat_map(|r| without(*r, *hole)).collect();
+    }
+    let of = |protocol, ranges: Vec<PortRange>| {
+        ranges.into_iter().map(move |ports| Lane { protocol, ports })
+    };
+    of(Protocol::Tcp, tcp).chain(of(Protocol::Udp, listed))
+}
+
+fn without(range: PortRange, hole: PortRange) -> impl Iterator<Item = PortRange> {
+    let both = match range.overlap(hole) {
+        None => [Some(range), None],
+        Some(gone) => [
+            (gone.from > range.from).then(|| PortRange {
+                from: range.from,
+                to: gone.from - 1,
+            }),
+            (gone.to < range.to).then(|| PortRange {
+                from: gone.to + 1,
+                to: range.to,
+            }),
+        ],
+    };
+    both.into_iter().flatten()
+}
+
+/// Cuts a lane where any rule's port range begins or ends: inside a piece all ports are alike.
+fn split(lane: Lane, rules: &[Measured]) -> Vec<Lane> {
+    if !lane.protocol.has_ports() || lane.protocol == Protocol::All {
+        return vec![lane];
+    }
+    let mut starts = vec![u32::from(lane.ports.from)];
+    let end = u32::from(lane.ports.to) + 1;
+    for rule in rules.iter().filter(|r| r.reaches(lane)) {
+        for cut in [u32::from(rule.ports.from), u32::from(rule.ports.to) + 1] {
+            if cut > u32::from(lane.ports.from) && cut < end {
+                starts.push(cut);
+            }
+        }
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    starts
+        .iter()
+        .zip(starts.iter().skip(1).chain([&end]))
+        .filter_map(|(&from, &next)| {
+            Some(Lane {
+                protocol: lane.protocol,
+                ports: PortRange {
+                    from: u16::try_from(from).ok()?,
+                    to: u16::try_from(next - 1).ok()?,
+                },
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(text: &str) -> Reach {
+        let mut parts = text.split(' ');
+        let (protocol, ports) = parts.next().unwrap().split_once('/').unwrap();
+        let ports = if ports == "*" {
+            PortRange::ALL
+        } else {
+            serde_json::from_value(ports.into()).unwrap()
+        };
+        Reach {
+            protocol: Protocol::parse(protocol).unwrap(),
+            ports,
+            sources: Some(parts.map(|p| p.parse().unwrap()).collect()),
+        }
+    }
+
+    fn wrong(rules: &[&str], params: &str) -> Vec<usize> {
+        let rules: Vec<_> = rules.iter().map(|r| rule(r)).collect();
+        let params = serde_json::from_str(params).unwrap();
+        open(&rules, &params).iter().map(|f| f.rule).collect()
+    }
+
+    const ADMIN: &str = r#"{"ports": [22, 3389, "5900-5903"]}"#;
+    const WORLD: &str = r#"{"ports": "any", "except": [80, 443]}"#;
+
+    #[test]
+    fn public_is_decided_on_sets() {
+        let none: [usize; 0] = [];
+        for (rules, params, expected) in [
+            (&["tcp/22 0.0.0.0/0"][..], ADMIN, &[0][..]),
+            (&["tcp/22 1.2.3.4/0"], ADMIN, &[0]),
+            (&["tcp/22 ::/0"], ADMIN, &[0]),
+            (&["tcp/22 2000::/3"], ADMIN, &[0]),
+            (&["-1/* 0.0.0.0/0"], ADMIN, &[0]),
+            (&["6/20-25 0.0.0.0/0"], ADMIN, &[0]),
+            (&["tcp/443 0.0.0.0/0"], ADMIN, &none),
+            (&["tcp/22 10.0.0.0/8 192.168.0.0/16"], ADMIN, &none),
+            (&["tcp/22 203.0.113.7/32"], ADMIN, &none),
+            (&["tcp/22 fd00::/8"], ADMIN, &none),
+            (&["tcp/22 0.0.0.0/1", "tcp/22 128.0.0.0/1"], ADMIN, &[0, 1]),
+            (
+                &["tcp/22 8.0.0.0/9", "tcp/20-30 8.128.0.0/9"],
+                ADMIN,
+                &[0, 1],
+            ),
+            (&["tcp/22 8.0.0.0/9", "tcp/23 8.128.0.0/9"], ADMIN, &none),
+            (
+                &["tcp/22 0.0.0.0/0", "tcp/22 81.2.69.160/32"],
+                ADMIN,
+                &[0],
+            ),
+            (&["icmp/8 0.0.0.0/0"], WORLD, &none),
+            (&["tcp/80 0.0.0.0/0", "tcp/443 ::/0"], WORLD, &none),
+            (&["udp/443 0.0.0.0/0"], WORLD, &[0]),
+            (&["tcp/80-443 0.0.0.0/0"], WORLD, &[0]),
+            (&["47/* 0.0.0.0/0"], WORLD, &[0]),
+            (&["47/* 0.0.0.0/0"], ADMIN, &none),
+            (&["-1/* 0.0.0.0/0"], WORLD, &[0]),
+        ] {
+            assert_eq!(wrong(rules, params), expected, "{rules:?} {params}");
+        }
+    }
+
+    #[test]
+    fn own_ranges_do_not_count() {
+        let params = r#"{"ports": [22], "own": ["8.0.0.0/7"]}"#;
+        assert!(wrong(&["tcp/22 8.0.0.0/8"], params).is_empty());
+        assert_eq!(wrong(&["tcp/22 0.0.0.0/0"], params), [0]);
+    }
+
+    #[test]
+    fn a_list_without_entries_cannot_be_told() {
+        let unknown = Reach {
+            protocol: Protocol::Tcp,
+            ports: PortRange { from: 22, to: 22 },
+            sources: None,
+        };
+        let params = serde_json::from_str(ADMIN).unwrap();
+        assert!(open(&[unknown], &params)[0].why.is_err());
+    }
+
+    #[test]
+    fn the_reason_counts_addresses_and_rules() {
+        let rules = [rule("tcp/22 0.0.0.0/1"), rule("tcp/0-1000 128.0.0.0/1")];
+        let found = open(&rules, &serde_json::from_str(ADMIN).unwrap());
+        let why = found[0].why.clone().unwrap();
+        assert!(why.contains("reach tcp/22, through 2 rules"), "{why}");
+        assert!(why.contains(",") && why.contains("IPv4"), "{why}");
+    }
+}

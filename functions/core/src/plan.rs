@@ -1,0 +1,247 @@
+//! From evidence to the desired image, and from there to calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::decide::{Circumstances, Why, exempt};
+use crate::judge::{BeforeFrom, Evidence, Located, findings};
+use crate::kind::{Element, ElementPath, Image, Kind, KindError, ResourceRef, Step};
+use crate::name::PolicyId;
+use crate::policy::Remedy;
+
+/// One element that a plan writes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Write {
+    /// Where it stands.
+    pub path: ElementPath,
+    /// What it is now; absent: it isn't there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Element>,
+    /// What it is to be; absent: it is to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Element>,
+    /// How that was found.
+    pub by: WriteBy,
+}
+
+/// How a plan came to what an element is to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteBy {
+    /// It was so before the change: shown by the record, or by an image of that time.
+    Restore {
+        /// The image's time, where it wasn't the record.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<Timestamp>,
+    },
+    /// What it was isn't known; the policy says to take it out.
+    Remove,
+    /// A revert is being undone.
+    Undo,
+}
+
+/// The whole way from live to desired, complete before the first call is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The elements that are written.
+    pub writes: Vec<Write>,
+    /// The calls, in order.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Every call commutes with other people's edits: no second look is needed.
+    #[must_use]
+    pub fn commutes(&self) -> bool {
+        self.steps.iter().all(|s| s.commutes)
+    }
+
+    /// The image that the plan leads to from a given one.
+    #[must_use]
+    pub fn desired(&self, live: &Image) -> Image {
+        let mut desired = live.clone();
+        for write in &self.writes {
+            desired.set(&write.path, write.to.clone());
+        }
+        desired
+    }
+}
+
+/// Elements to be mended, each with the remedy that its policies name.
+pub type Mend = BTreeMap<ElementPath, Remedy>;
+
+/// Plans the mending of elements that changes brought.
+///
+/// A plan is legal if the desired image has less evidence than the live one, none that live
+/// lacked for any enabled policy of the kind, and none of what is being mended; exempt evidence
+/// counts as none.
+pub fn plan(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    live: &Image,
+    located: &[Located],
+    mend: &Mend,
+    now: Circumstances<'_>,
+) -> Result<Plan, Why> {
+    let mut writes = Vec::new();
+    for (path, remedy) in mend {
+        let found = located.iter().find(|l| l.path == *path);
+        let (to, by) = match (found.and_then(|l| l.before.clone()), remedy) {
+            (Some(before), _) => {
+                let image = found.and_then(|l| match l.before_from {
+                    Some(BeforeFrom::Image(at)) => Some(at),
+                    _ => None,
+                });
+                (before, WriteBy::Restore { image })
+            }
+            (None, Remedy::Remove) => (None, WriteBy::Remove),
+            (None, Remedy::Restore) => {
+                return Err(Why::BeforeUnknown(format!(
+                    "neither the record nor a kept image shows {path} before the change"
+                )));
+            }
+        };
+        writes.push(Write {
+            path: path.clone(),
+            from: live.get(path).cloned(),
+            to,
+            by,
+        });
+    }
+    let mut plan = Plan {
+        writes,
+        steps: Vec::new(),
+    };
+    let desired = plan.desired(live);
+    legal(kind, resource, live, &desired, mend, now).map_err(Why::PlanIllegal)?;
+    plan.steps = kind
+        .steps(resource, live, &desired)
+        .map_err(|e| Why::PlanIllegal(e.to_string()))?;
+    Ok(plan)
+}
+
+/// Plans an undo: each element that a revert wrote gets back what it was before that.
+/// Elements that were edited since are named in the error.
+pub fn undo(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    live: &Image,
+    reverted: &Plan,
+) -> Result<Plan, UndoError> {
+    let written = |path: &ElementPath, e: Option<&Element>| e.map(|e| kind.written(&path.facet, e));
+    let mut writes = Vec::new();
+    let mut moved = Vec::new();
+    for write in &reverted.writes {
+        let now = live.get(&write.path);
+        if written(&write.path, now) != written(&write.path, write.to.as_ref()) {
+            moved.push(Moved {
+                path: write.path.clone(),
+                left: write.to.clone(),
+                found: now.cloned(),
+            });
+            continue;
+        }
+        writes.push(Write {
+            path: write.path.clone(),
+            from: now.cloned(),
+            to: write.from.clone(),
+            by: WriteBy::Undo,
+        });
+    }
+    if !moved.is_empty() {
+        return Err(UndoError::Moved(moved));
+    }
+    let mut plan = Plan {
+        writes,
+        steps: Vec::new(),
+    };
+    plan.steps = kind.steps(resource, live, &plan.desired(live))?;
+    Ok(plan)
+}
+
+/// Why a revert can't be undone.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum UndoError {
+    /// Elements were edited since: undoing would take those edits back.
+    #[error("{} of its elements changed since", .0.len())]
+    Moved(Vec<Moved>),
+    /// The kind knows no call for it.
+    #[error(transparent)]
+    Kind(#[from] KindError),
+}
+
+/// An element that isn't as a revert left it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Moved {
+    /// Where it stands.
+    pub path: ElementPath,
+    /// What the revert left.
+    pub left: Option<Element>,
+    /// What is there now.
+    pub found: Option<Element>,
+}
+
+fn legal(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    live: &Image,
+    desired: &Image,
+    mend: &Mend,
+    now: Circumstances<'_>,
+) -> Result<(), String> {
+    let (before, after) = (
+        evidence(kind, resource, live, now)?,
+        evidence(kind, resource, desired, now)?,
+    );
+    let on = |set: &BTreeSet<(PolicyId, ElementPath)>, path: &ElementPath| {
+        set.iter().filter(|(_, p)| p == path).count()
+    };
+    if let Some(path) = mend.keys().find(|p| on(&after, p) >= on(&before, p)) {
+        return Err(format!(
+            "{path} was no better before the change than it is now"
+        ));
+    }
+    if let Some((policy, path)) = after.difference(&before).next() {
+        return Err(format!("{path} would newly break {policy}"));
+    }
+    if after.len() >= before.len() {
+        return Err("as much would be wrong as is now".to_owned());
+    }
+    Ok(())
+}
+
+/// All evidence in an image that no exemption covers, for every enabled policy of the kind.
+fn evidence(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    image: &Image,
+    now: Circumstances<'_>,
+) -> Result<BTreeSet<(PolicyId, ElementPath)>, String> {
+    let mut all = BTreeSet::new();
+    for policy in now.bundle.of_kind(&resource.kind) {
+        let found = findings(policy, kind, image);
+        if let Some((None, why)) = found.untold.first() {
+            return Err(format!("{}: {why}", policy.policy.id));
+        }
+        let counts = |e: &Evidence| exempt(&policy.policy.id, e, kind, resource, None, now).is_none();
+        all.extend(
+            found
+                .wrong
+                .into_iter()
+                .filter(counts)
+                .map(|e| (policy.policy.id.clone(), e.path)),
+        );
+    }
+    Ok(all)
+}
+
+/// All enabled policies of the kind hold in an image: it may serve as a baseline.
+#[must_use]
+pub fn holds(kind: &dyn Kind, resource: &ResourceRef, image: &Image, now: Circumstances<'_>) -> bool {
+    now.bundle.of_kind(&resource.kind).all(|policy| {
+        let found = findings(policy, kind, image);
+        found.wrong.is_empty() && found.untold.is_empty()
+    })
+}

@@ -1,0 +1,206 @@
+//! A bundle: the enabled policies, settings and exemptions as the functions load them.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Exemptions, Policy, Settings};
+use crate::change::Change;
+use crate::expression::{Expression, ExpressionError};
+use crate::kind::Kinds;
+use crate::name::{KindId, PolicyId};
+
+/// Why a bundle can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// Not the JSON that `undrift bundle` writes.
+    #[error("the bundle is not readable: {0}; build it again with `undrift bundle`")]
+    Unreadable(#[from] serde_json::Error),
+    /// Its content was changed after it was written.
+    #[error(
+        "the bundle's digest is {actual}, but it says {stated}; build it again with `undrift bundle`"
+    )]
+    Altered {
+        /// What the content hashes to.
+        actual: String,
+        /// What the bundle says.
+        stated: String,
+    },
+    /// A policy's kind isn't one of this binary's.
+    #[error("policy `{policy}` is about the kind `{kind}`, which this binary doesn't know")]
+    Kind {
+        /// The policy.
+        policy: PolicyId,
+        /// Its kind.
+        kind: KindId,
+    },
+    /// A policy's expression can't be used.
+    #[error("policy `{policy}`: {source}")]
+    Expression {
+        /// The policy.
+        policy: PolicyId,
+        /// What is wrong.
+        source: ExpressionError,
+    },
+}
+
+/// One policy of a bundle, ready to judge.
+#[derive(Debug)]
+pub struct BundledPolicy {
+    /// The document, its params already those of the deployment.
+    pub policy: Policy,
+    /// SHA-256 of its canonical JSON, in hexadecimal: names it in records.
+    pub digest: String,
+    /// Its compiled expression.
+    pub violation: Expression,
+}
+
+/// The policies, settings and exemptions of one function.
+#[derive(Debug)]
+pub struct Bundle {
+    /// The policies, by id.
+    pub policies: Vec<BundledPolicy>,
+    /// The deployment's settings.
+    pub settings: Settings,
+    /// The exemptions from the reviewed file.
+    pub exemptions: Exemptions,
+    /// SHA-256 of the canonical JSON, in hexadecimal.
+    pub digest: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    digest: String,
+    content: Content,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Content {
+    policies: Vec<Policy>,
+    settings: Settings,
+    exemptions: Exemptions,
+}
+
+impl Bundle {
+    /// Writes policies, settings and exemptions as one canonical JSON text: members sorted,
+    /// policies by id, without the documents' cases.
+    #[must_use]
+    pub fn write(policies: &[Policy], settings: &Settings, exemptions: &Exemptions) -> String {
+        let mut policies: Vec<Policy> = policies
+            .iter()
+            .map(|p| {
+                let mut p = p.clone();
+                p.cases.clear();
+                if let Some(params) = settings.params.get(&p.id) {
+                    p.params
+                        .extend(params.iter().map(|(k, v)| (k.clone(), v.clone())));
+                }
+                p
+            })
+            .collect();
+        policies.sort_by(|a, b| a.id.cmp(&b.id));
+        let content = Content {
+            policies,
+            settings: settings.clone(),
+            exemptions: exemptions.clone(),
+        };
+        let content = canonical(&content);
+        format!(
+            r#"{{"content":{content},"digest":"{}"}}"#,
+            sha256(content.as_bytes())
+        )
+    }
+
+    /// Reads what [`Bundle::write`] wrote, checks its digest and compiles it.
+    pub fn read(text: &str, kinds: Kinds<'_>) -> Result<Self, BundleError> {
+        let stored: Stored = serde_json::from_str(text)?;
+        let actual = sha256(canonical(&stored.content).as_bytes());
+        if actual != stored.digest {
+            return Err(BundleError::Altered {
+                actual,
+                stated: stored.digest,
+            });
+        }
+        Self::compile(
+            stored.content.policies,
+            stored.content.settings,
+            stored.content.exemptions,
+            actual,
+            kinds,
+        )
+    }
+
+    /// Compiles documents without a bundle's text in between.
+    pub fn of(
+        policies: &[Policy],
+        settings: &Settings,
+        exemptions: &Exemptions,
+        kinds: Kinds<'_>,
+    ) -> Result<Self, BundleError> {
+        Self::read(&Self::write(policies, settings, exemptions), kinds)
+    }
+
+    fn compile(
+        policies: Vec<Policy>,
+        settings: Settings,
+        exemptions: Exemptions,
+        digest: String,
+        kinds: Kinds<'_>,
+    ) -> Result<Self, BundleError> {
+        let policies = policies
+            .into_iter()
+            .map(|policy| {
+                let kind = kinds.get(&policy.kind).ok_or_else(|| BundleError::Kind {
+                    policy: policy.id.clone(),
+                    kind: policy.kind.clone(),
+                })?;
+                let violation = Expression::compile(&policy.violation, kind, &policy.params)
+                    .map_err(|source| BundleError::Expression {
+                        policy: policy.id.clone(),
+                        source,
+                    })?;
+                Ok(BundledPolicy {
+                    digest: sha256(canonical(&policy).as_bytes()),
+                    policy,
+                    violation,
+                })
+            })
+            .collect::<Result<_, BundleError>>()?;
+        Ok(Self {
+            policies,
+            settings,
+            exemptions,
+            digest,
+        })
+    }
+
+    /// The policies that speak about an event.
+    pub fn listening<'b>(&'b self, change: &'b Change) -> impl Iterator<Item = &'b BundledPolicy> {
+        self.policies
+            .iter()
+            .filter(|p| p.policy.listens_to(&change.source, &change.name))
+    }
+
+    /// Every policy of a kind.
+    pub fn of_kind<'b>(&'b self, kind: &'b KindId) -> impl Iterator<Item = &'b BundledPolicy> {
+        self.policies.iter().filter(move |p| p.policy.kind == *kind)
+    }
+}
+
+/// JSON with sorted members: `serde_json`'s maps are sorted, a struct's members are not,
+/// hence the way through a value.
+fn canonical(value: &impl Serialize) -> String {
+    serde_json::to_value(value)
+        .unwrap_or(serde_json::Value::Null)
+        .to_string()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, b| {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{b:02x}");
+            hex
+        })
+}

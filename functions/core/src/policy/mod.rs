@@ -1,0 +1,11 @@
+//! Policies: which changes, what is wrong, what to do about it.
+
+mod bundle;
+mod document;
+mod exemption;
+mod settings;
+
+pub use bundle::{Bundle, BundleError, BundledPolicy};
+pub use document::{Case, Desired, Expect, Mode, Needs, Policy, Remedy, SchemaVersion, Severity};
+pub use exemption::{Exemption, ExemptionSource, Exemptions, Finding, Scope};
+pub use settings::{ModeList, Settings};

@@ -1,0 +1,198 @@
+//! The nine questions that a report on an incident asks.
+
+use jiff::Timestamp;
+
+use super::{Answer, Cause, OutcomeKind, Record};
+use crate::judge::Verdict;
+use crate::plan::{Plan, Write};
+
+impl Record {
+    /// The nine questions, answered from the record alone.
+    #[must_use]
+    pub fn answers(&self) -> Vec<Answer> {
+        let broken = || {
+            self.assessments
+                .iter()
+                .filter(|a| a.verdict == Verdict::Violated)
+        };
+        let resource = &self.key.resource;
+        let policies: Vec<String> = broken()
+            .map(|a| {
+                let numbers: Vec<String> = a
+                    .references
+                    .iter()
+                    .map(|(standard, n)| format!("{standard} {}", n.join(", ")))
+                    .collect();
+                match numbers.is_empty() {
+                    true => a.policy.to_string(),
+                    false => format!("{} ({})", a.policy, numbers.join("; ")),
+                }
+            })
+            .collect();
+        let prevent: Vec<&str> = broken().filter_map(|a| a.prevent.as_deref()).collect();
+        let time = |t: Option<Timestamp>| t.map_or("not yet".to_owned(), |t| t.to_string());
+        vec![
+            Answer {
+                question: "What resource was affected?",
+                answer: format!(
+                    "{resource} in account {}, {}",
+                    resource.account, resource.region
+                ),
+            },
+            Answer {
+                question: "What was changed, from and to?",
+                answer: self.from_to(),
+            },
+            Answer {
+                question: "Who did it, and through what?",
+                answer: self.who(),
+            },
+            Answer {
+                question: "Which policy and standards did it break?",
+                answer: or(policies.join("; "), "none"),
+            },
+            Answer {
+                question: "When did it happen?",
+                answer: time(self.happened()),
+            },
+            Answer {
+                question: "When was it seen?",
+                answer: time(self.stages.seen),
+            },
+            Answer {
+                question: "When was it reverted, and when verified?",
+                answer: self.reverted_when(),
+            },
+            Answer {
+                question: "Who or what reverted it?",
+                answer: self.reverted_by(),
+            },
+            Answer {
+                question: "What keeps it from coming back?",
+                answer: or(
+                    prevent.join(" "),
+                    "nothing is set up yet beyond this revert",
+                ),
+            },
+        ]
+    }
+
+    fn from_to(&self) -> String {
+        let lines: Vec<String> = match &self.plan {
+            Some(plan) => plan.writes.iter().map(line).collect(),
+            None => self
+                .assessments
+                .iter()
+                .flat_map(|a| &a.evidence)
+                .map(|e| format!("{}: → {}", e.path, e.shown))
+                .collect(),
+        };
+        or(lines.join("; "), "nothing that a policy finds wrong")
+    }
+
+    fn who(&self) -> String {
+        match &self.cause {
+            Cause::Undo { by, reason, .. } => format!("{by}, by `undrift undo`: {reason}"),
+            Cause::Change(change) => {
+                let actor = &change.actor;
+                let arn = actor
+                    .arn
+                    .as_ref()
+                    .map_or_else(|| actor.identity_type.clone(), ToString::to_string);
+                let agent = actor.user_agent.as_deref().unwrap_or("an unnamed client");
+                let from = actor
+                    .source_ip
+                    .as_deref()
+                    .unwrap_or("an unrecorded address");
+                format!("{arn}, by {} with {agent} from {from}", change.name)
+            }
+        }
+    }
+
+    fn reverted_when(&self) -> String {
+        match (self.stages.applied, self.stages.verified) {
+            (Some(applied), Some(verified)) => {
+                let after = self.open_for().map_or(String::new(), |ms| {
+                    format!(", {} after the call", seconds(ms))
+                });
+                format!("{applied}{after}; verified {verified}")
+            }
+            (Some(applied), None) => format!("{applied}; not verified yet"),
+            _ => format!(
+                "not reverted ({}): {}",
+                self.outcome.kind.word(),
+                self.outcome.reason
+            ),
+        }
+    }
+
+    fn reverted_by(&self) -> String {
+        match self.outcome.kind {
+            OutcomeKind::Reverted | OutcomeKind::Pending | OutcomeKind::Undone => {
+                let requests: Vec<&str> = self
+                    .sent
+                    .iter()
+                    .filter_map(|s| s.request_id.as_deref())
+                    .collect();
+                format!(
+                    "Undrift {} ({}, {}), request {}",
+                    self.worker.version,
+                    self.worker.function,
+                    self.worker.role,
+                    or(requests.join(", "), "none")
+                )
+            }
+            _ => "nobody".to_owned(),
+        }
+    }
+
+    /// Milliseconds from the API call to the exposure's end. CloudTrail dates calls to the
+    /// second, so this can be up to a second too long.
+    #[must_use]
+    pub fn open_for(&self) -> Option<i64> {
+        let from = self.happened()?;
+        let until = self.stages.applied?;
+        Some((until.as_millisecond() - from.as_millisecond()).max(0))
+    }
+}
+
+/// Milliseconds as people read them.
+#[must_use]
+pub(crate) fn seconds(milliseconds: i64) -> String {
+    format!("{}.{} s", milliseconds / 1000, (milliseconds % 1000) / 100)
+}
+
+fn or(text: String, otherwise: &str) -> String {
+    if text.is_empty() {
+        otherwise.to_owned()
+    } else {
+        text
+    }
+}
+
+fn line(write: &Write) -> String {
+    let show = |e: &Option<crate::kind::Element>| {
+        e.as_ref()
+            .map_or("nothing".to_owned(), crate::kind::one_line)
+    };
+    // A plan goes from what the change made to what was before it: read backwards it is the change.
+    format!("{}: {} → {}", write.path, show(&write.to), show(&write.from))
+}
+
+impl Plan {
+    /// The plan as a diff, a line per element: `-` what goes, `+` what comes.
+    #[must_use]
+    pub fn diff(&self) -> Vec<String> {
+        let side = |sign: char, write: &Write, e: &crate::kind::Element| {
+            format!("{sign} {}: {}", write.path, crate::kind::one_line(e))
+        };
+        self.writes
+            .iter()
+            .flat_map(|w| {
+                let gone = w.from.as_ref().map(|e| side('-', w, e));
+                let back = w.to.as_ref().map(|e| side('+', w, e));
+                gone.into_iter().chain(back)
+            })
+            .collect()
+    }
+}

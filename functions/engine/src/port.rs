@@ -1,0 +1,284 @@
+//! What the engine needs of the world, as small traits: AWS, the journal, the pause switch, time.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use undrift_core::judge::DatedImage;
+use undrift_core::kind::{Call, Image, ResourceRef};
+use undrift_core::name::{KindId, ResourceId};
+use undrift_core::plan::Plan;
+use undrift_core::policy::Exemptions;
+use undrift_core::record::{ChangeKey, Record};
+
+/// One AWS service, as the function of that service may use it.
+pub trait Cloud: Send + Sync {
+    /// The id of a resource that a record names otherwise; `None`: there is none of that name.
+    fn resolve(
+        &self,
+        kind: &KindId,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<ResourceId>, CallError>> + Send;
+
+    /// The live state of a resource.
+    fn read(
+        &self,
+        resource: &ResourceRef,
+    ) -> impl Future<Output = Result<Seen, CallError>> + Send;
+
+    /// Sends one call once. Retrying is the engine's.
+    fn send(&self, call: &Call) -> impl Future<Output = Result<Sent, CallError>> + Send;
+}
+
+/// A resource as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Its state; `None`: it doesn't exist.
+    pub image: Option<Image>,
+    /// AWS's own time (`Date` header) at the read's end, rounded up to the second.
+    pub at: Timestamp,
+}
+
+/// The answer to a call that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// AWS's id of the request.
+    pub request_id: Option<String>,
+}
+
+/// Why a call failed, as far as that decides what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// Too many requests: wait and send again.
+    Throttled,
+    /// AWS or the network failed: the call may or may not have been done. Send again.
+    Transient,
+    /// We may not.
+    Denied,
+    /// What it is about doesn't exist.
+    Missing,
+    /// It is so already.
+    Already,
+    /// Somebody else is changing it.
+    Conflict,
+    /// AWS will never take it.
+    Invalid,
+}
+
+/// A failed call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} on {resource} failed: {code}: {message}")]
+pub struct CallError {
+    /// What to do about it.
+    pub class: ErrorClass,
+    /// The operation, with its service.
+    pub operation: String,
+    /// On what.
+    pub resource: String,
+    /// AWS's error code, or `client` where there was no answer.
+    pub code: String,
+    /// AWS's words.
+    pub message: String,
+    /// AWS's id of the request.
+    pub request_id: Option<String>,
+}
+
+/// What is kept of resources and records (DynamoDB in an account).
+pub trait Journal: Send + Sync {
+    /// All that is known of a resource, and the records of these keys, in one round
+    /// (one more where a record exists already).
+    fn know(
+        &self,
+        resource: &ResourceRef,
+        keys: &[ChangeKey],
+    ) -> impl Future<Output = Result<Known, JournalError>> + Send;
+
+    /// One conditional write: takes the claim if its epoch is `expected` and its lease is free or
+    /// over, or if it is already ours by nonce (applied, answer lost).
+    fn claim(
+        &self,
+        claim: &Claim,
+        expected: Option<u64>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Claimed, JournalError>> + Send;
+
+    /// Adds one to each counter and gives what they stand at.
+    fn spend(
+        &self,
+        caps: &[CapKey],
+    ) -> impl Future<Output = Result<Vec<u64>, JournalError>> + Send;
+
+    /// Puts revisions and images, then clears the claim. Each revision is put once and never
+    /// changed: one that exists is taken for the same write, answered late.
+    fn close(&self, close: &Close) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// Remembers a message that could not be understood, by its digest, so that it shows.
+    fn reject(
+        &self,
+        digest: &str,
+        why: &str,
+        beginning: &str,
+    ) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// The highest revision of a record.
+    fn record(
+        &self,
+        key: &ChangeKey,
+    ) -> impl Future<Output = Result<Option<Record>, JournalError>> + Send;
+}
+
+/// The journal can't be read or written: nothing may be written to the account either.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the journal failed while {doing}: {message}")]
+pub struct JournalError {
+    /// What was being done.
+    pub doing: String,
+    /// What went wrong.
+    pub message: String,
+    /// Sending it again may help.
+    pub transient: bool,
+}
+
+/// All that the journal knows of one resource.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Known {
+    /// The claim item: free, held, or left behind.
+    pub claim: Option<Claim>,
+    /// Kept images, oldest first.
+    pub observed: Vec<DatedImage>,
+    /// The last image in which every policy of the kind held.
+    pub baseline: Option<DatedImage>,
+    /// Exemptions made at run time that could cover the resource.
+    pub exemptions: Exemptions,
+    /// The highest revision of those of the asked records that exist.
+    pub records: BTreeMap<ChangeKey, Record>,
+}
+
+/// The claim on a resource, which is also the open record of what is being done to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The resource.
+    pub resource: ResourceRef,
+    /// Grows by one with each claim.
+    pub epoch: u64,
+    /// Who holds it; absent: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// The calls of our own that were sent lately: what our events in CloudTrail are known by.
+    #[serde(default)]
+    pub recent: Vec<OwnCall>,
+}
+
+/// A held claim.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// The holder's word, of one invocation and resource.
+    pub nonce: String,
+    /// After this it may be taken over.
+    pub lease: Timestamp,
+    /// The plan that is being carried out; its writes hold the pre-image of what is touched.
+    pub plan: Plan,
+    /// The records that it will close, as they stand before it.
+    pub records: Vec<Record>,
+}
+
+/// A call of our own that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnCall {
+    /// The operation, as `eventName` will have it.
+    pub operation: String,
+    /// AWS's id of the request.
+    pub request_id: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How many calls of our own a claim item remembers.
+pub const RECENT_CALLS: usize = 32;
+
+impl Claim {
+    /// It is held, and its lease isn't over.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.held.as_ref().is_some_and(|h| now < h.lease)
+    }
+}
+
+/// The result of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is ours.
+    Won,
+    /// Somebody else was first.
+    Lost,
+}
+
+/// A counter of a cap.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CapKey {
+    /// By the actor's principal.
+    Actor(String),
+    /// By policy.
+    Policy(String),
+    /// By account.
+    Account(String),
+}
+
+/// What is written when a resource's work is done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Close {
+    /// The resource.
+    pub resource: ResourceRef,
+    /// Revisions to put.
+    pub records: Vec<Record>,
+    /// The kept images, if they change.
+    pub observed: Option<Vec<DatedImage>>,
+    /// A new baseline; it replaces only an older one.
+    pub baseline: Option<DatedImage>,
+    /// An exemption that comes into being with it.
+    pub exemption: Option<undrift_core::policy::Exemption>,
+    /// The claim to clear, with our own calls remembered; only if the nonce still holds it.
+    pub release: Option<Release>,
+}
+
+impl Close {
+    /// Nothing to write yet.
+    #[must_use]
+    pub fn of(resource: ResourceRef) -> Self {
+        Self {
+            resource,
+            records: Vec::new(),
+            observed: None,
+            baseline: None,
+            exemption: None,
+            release: None,
+        }
+    }
+}
+
+/// A claim to clear.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Release {
+    /// The holder's word.
+    pub nonce: String,
+    /// The claim as it is to stand: free.
+    pub claim: Claim,
+}
+
+/// The pause switch.
+pub trait Switch: Send + Sync {
+    /// Everything is to stop. An error where it can't be read and no earlier value is known.
+    fn paused(&self) -> impl Future<Output = Result<bool, JournalError>> + Send;
+}
+
+/// Time.
+pub trait Clock: Send + Sync {
+    /// What time it is.
+    fn now(&self) -> Timestamp;
+    /// Waits.
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
+    /// A number from 0 up to, not including, 1, for jitter.
+    fn jitter(&self) -> f64;
+}
