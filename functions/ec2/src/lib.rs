@@ -1,0 +1,15 @@
+//! Amazon EC2: its kinds of resource, and the Lambda function that puts them back.
+
+#[cfg(feature = "aws")]
+pub mod cloud;
+mod security_group;
+
+use undrift_core::kind::Kind;
+
+pub use security_group::SecurityGroup;
+
+/// The kinds of Amazon EC2.
+#[must_use]
+pub fn kinds() -> &'static [&'static dyn Kind] {
+    &[&SecurityGroup]
+}

@@ -1,0 +1,315 @@
+//! What CloudTrail records show of security groups.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use undrift_core::change::Change;
+use undrift_core::kind::{
+    Before, Effect, Element, ElementKey, Facet, FacetName, Image, KindError, Lookup, Target, Touch,
+    Touched,
+};
+use undrift_core::name::ResourceId;
+
+use super::rule::{Rule, Source, integer, scalar};
+use super::{EGRESS, INGRESS};
+
+/// The groups a record touched.
+pub(super) fn touched(change: &Change) -> Result<Vec<Touched>, KindError> {
+    let name = change.name.as_str();
+    let facet = if name.ends_with("Egress") { EGRESS } else { INGRESS };
+    let effect = match name {
+        "CreateSecurityGroup" => created(),
+        "DeleteSecurityGroup" => Effect::Deleted,
+        "ModifySecurityGroupRules" => modified(change)?,
+        _ if name.starts_with("Authorize") => authorized(change, facet)?,
+        _ if name.starts_with("Revoke") => revoked(change, facet)?,
+        // Descriptions: what the rules let through stays; the image is simply read anew.
+        _ => Effect::Edited(Vec::new()),
+    };
+    Ok(vec![Touched {
+        resource: group(change)?,
+        effect,
+    }])
+}
+
+/// The group's id, from the request, the response, or the rules in the response; else its name.
+fn group(change: &Change) -> Result<Lookup, KindError> {
+    let request = wrapped(&change.request, "ModifySecurityGroupRulesRequest");
+    let rules = response_rules(change);
+    let id = text(request, &["groupId", "GroupId"])
+        .or_else(|| text(&change.response, &["groupId"]))
+        .or_else(|| rules.iter().find_map(|r| text(r, &["groupId"])));
+    if let Some(id) = id {
+        return ResourceId::parse(&id)
+            .map(Lookup::Id)
+            .map_err(|e| KindError::Malformed {
+                what: "groupId".into(),
+                why: e.to_string(),
+            });
+    }
+    text(request, &["groupName"])
+        .map(Lookup::Name)
+        .ok_or(KindError::NotShown {
+            event: change.name.to_string(),
+            what: "group",
+        })
+}
+
+/// A new group lets nothing in (EC2 API Reference, CreateSecurityGroup); its one egress rule's id
+/// isn't in the record.
+fn created() -> Effect {
+    Effect::Created(Some(Image {
+        facets: BTreeMap::from([(FacetName::from(INGRESS), Facet::new())]),
+    }))
+}
+
+/// Authorize fails if any of its rules exists: success proves that they were absent.
+fn authorized(change: &Change, facet: &str) -> Result<Effect, KindError> {
+    let touch = |target, after| Touch {
+        facets: vec![FacetName::from(facet)],
+        target,
+        before: Before::Absent,
+        after: Some(after),
+    };
+    let shown = response_rules(change);
+    if !shown.is_empty() {
+        let mut touches = Vec::new();
+        for rule in shown.into_iter().map(|r| response_rule(r)) {
+            let rule = rule?;
+            let target = target(&rule);
+            touches.push(touch(target, rule.element()));
+        }
+        return Ok(Effect::Edited(touches));
+    }
+    let touches: Vec<Touch> = request_rules(&change.request)?
+        .into_iter()
+        .map(|rule| touch(Target::Like(rule.element()), rule.element()))
+        .collect();
+    Ok(shown_or_unclear(touches))
+}
+
+fn revoked(change: &Change, facet: &str) -> Result<Effect, KindError> {
+    let touch = |target, before| Touch {
+        facets: vec![FacetName::from(facet)],
+        target,
+        before,
+        after: None,
+    };
+    let shown = response_rules(change);
+    if !shown.is_empty() {
+        let mut touches = Vec::new();
+        for rule in shown.into_iter().map(|r| response_rule(r)) {
+            let rule = rule?;
+            touches.push(touch(target(&rule), Before::Was(rule.element())));
+        }
+        return Ok(Effect::Edited(touches));
+    }
+    let ids = ["securityGroupRuleIds", "securityGroupRuleIdSet"];
+    let by_id = ids
+        .iter()
+        .flat_map(|m| items(change.request.get(*m)))
+        .filter_map(|i| {
+            i.as_str()
+                .map(str::to_owned)
+                .or_else(|| text(i, &["securityGroupRuleId"]))
+        });
+    let mut touches: Vec<Touch> = by_id
+        .map(|id| touch(Target::Key(ElementKey(id)), Before::Unknown))
+        .collect();
+    for rule in request_rules(&change.request)? {
+        touches.push(touch(
+            Target::Like(rule.element()),
+            Before::Was(rule.element()),
+        ));
+    }
+    Ok(shown_or_unclear(touches))
+}
+
+/// The record of a modify has the new values only, and not which direction a rule is of.
+fn modified(change: &Change) -> Result<Effect, KindError> {
+    let request = wrapped(&change.request, "ModifySecurityGroupRulesRequest");
+    let list = ["SecurityGroupRule", "SecurityGroupRules", "securityGroupRules"];
+    let mut touches = Vec::new();
+    for item in list.iter().flat_map(|m| items(request.get(*m))) {
+        let Some(id) = text(item, &["SecurityGroupRuleId", "securityGroupRuleId"]) else {
+            continue;
+        };
+        let wanted = ["SecurityGroupRule", "securityGroupRule"];
+        let Some(rule) = wanted.iter().find_map(|m| item.get(*m)) else {
+            continue;
+        };
+        let mut rule = api_rule(rule)?;
+        rule.id = Some(id);
+        touches.push(Touch {
+            facets: vec![FacetName::from(INGRESS), FacetName::from(EGRESS)],
+            target: target(&rule),
+            before: Before::Unknown,
+            after: Some(rule.element()),
+        });
+    }
+    Ok(shown_or_unclear(touches))
+}
+
+fn shown_or_unclear(touches: Vec<Touch>) -> Effect {
+    if touches.is_empty() {
+        Effect::Unclear("the record shows no rule".to_owned())
+    } else {
+        Effect::Edited(touches)
+    }
+}
+
+fn target(rule: &Rule) -> Target {
+    match &rule.id {
+        Some(id) => Target::Key(ElementKey(id.clone())),
+        None => Target::Like(rule.element()),
+    }
+}
+
+fn response_rules(change: &Change) -> Vec<&Value> {
+    ["securityGroupRuleSet", "revokedSecurityGroupRuleSet"]
+        .iter()
+        .flat_map(|m| items(change.response.get(*m)))
+        .collect()
+}
+
+/// A rule of a response: `SecurityGroupRule` with its first letters lowered.
+fn response_rule(rule: &Value) -> Result<Rule, KindError> {
+    let tags = items(rule.get("tagSet"))
+        .filter_map(|t| Some((text(t, &["key"])?, text(t, &["value"])?)))
+        .collect();
+    let source = text(rule, &["cidrIpv4"])
+        .or_else(|| text(rule, &["cidrIpv6"]))
+        .or_else(|| text(rule, &["prefixListId"]));
+    let source = match source {
+        Some(source) => Source::parse(&source).map_err(malformed)?,
+        None => group_source(rule, "referencedGroupId")
+            .or_else(|| {
+                let info = rule.get("referencedGroupInfo")?;
+                group_source(info, "groupId")
+            })
+            .ok_or_else(|| malformed("it has no source".to_owned()))?,
+    };
+    let mut parsed = Rule::new(
+        &rule.get("ipProtocol").and_then(scalar).unwrap_or_default(),
+        rule.get("fromPort").and_then(integer),
+        rule.get("toPort").and_then(integer),
+        source,
+        text(rule, &["description"]),
+        tags,
+    )
+    .map_err(malformed)?;
+    parsed.id = text(rule, &["securityGroupRuleId"]);
+    Ok(parsed)
+}
+
+/// A `SecurityGroupRuleRequest`, in the API's own or in lowered member names.
+fn api_rule(rule: &Value) -> Result<Rule, KindError> {
+    let get = |names: &[&str]| names.iter().find_map(|n| rule.get(*n));
+    let source = text(rule, &["CidrIpv4", "cidrIpv4"])
+        .or_else(|| text(rule, &["CidrIpv6", "cidrIpv6"]))
+        .or_else(|| text(rule, &["PrefixListId", "prefixListId"]))
+        .or_else(|| text(rule, &["ReferencedGroupId", "referencedGroupId"]))
+        .ok_or_else(|| malformed("it has no source".to_owned()))?;
+    Rule::new(
+        &get(&["IpProtocol", "ipProtocol"])
+            .and_then(scalar)
+            .unwrap_or_default(),
+        get(&["FromPort", "fromPort"]).and_then(integer),
+        get(&["ToPort", "toPort"]).and_then(integer),
+        Source::parse(&source).map_err(malformed)?,
+        text(rule, &["Description", "description"]),
+        BTreeMap::new(),
+    )
+    .map_err(malformed)
+}
+
+/// The rules of a request: `ipPermissions`, or the flat form that shorthand calls are recorded in.
+fn request_rules(request: &Value) -> Result<Vec<Rule>, KindError> {
+    let mut rules = Vec::new();
+    for permission in items(request.get("ipPermissions")) {
+        let part = |list: &str, member: &str| -> Vec<(Element, Option<String>)> {
+            items(permission.get(list))
+                .filter_map(|i| Some((i.get(member)?.clone(), text(i, &["description"]))))
+                .collect()
+        };
+        let blocks = part("ipRanges", "cidrIp")
+            .into_iter()
+            .chain(part("ipv6Ranges", "cidrIpv6"))
+            .chain(part("prefixListIds", "prefixListId"));
+        for (source, description) in blocks {
+            let source = Source::parse(source.as_str().unwrap_or_default()).map_err(malformed)?;
+            rules.push(permitted(permission, source, description)?);
+        }
+        for pair in items(permission.get("groups")) {
+            if let Some(source) = group_source(pair, "groupId") {
+                rules.push(permitted(permission, source, text(pair, &["description"]))?);
+            }
+        }
+    }
+    if let Some(cidr) = text(request, &["cidrIp", "cidrIpv6"]) {
+        let source = Source::parse(&cidr).map_err(malformed)?;
+        rules.push(permitted(request, source, None)?);
+    }
+    Ok(rules)
+}
+
+fn permitted(
+    permission: &Value,
+    source: Source,
+    description: Option<String>,
+) -> Result<Rule, KindError> {
+    Rule::new(
+        &permission
+            .get("ipProtocol")
+            .and_then(scalar)
+            .unwrap_or_default(),
+        permission.get("fromPort").and_then(integer),
+        permission.get("toPort").and_then(integer),
+        source,
+        description,
+        BTreeMap::new(),
+    )
+    .map_err(malformed)
+}
+
+fn group_source(pair: &Value, member: &str) -> Option<Source> {
+    Some(Source::Group {
+        id: text(pair, &[member])?,
+        account: text(pair, &["userId"]),
+    })
+}
+
+fn malformed(why: String) -> KindError {
+    KindError::Malformed {
+        what: "a rule of the record".to_owned(),
+        why,
+    }
+}
+
+/// The members of a list in any of the ways records write one: `{"items": […]}`, a plain array,
+/// one object for a list of one, `{}` or `""` for none.
+fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
+    let slice: &[Value] = match list {
+        Some(Value::Array(all)) => all,
+        Some(Value::Object(members)) => match members.get("items") {
+            Some(Value::Array(all)) => all,
+            Some(_) => &[],
+            None if members.is_empty() => &[],
+            None => list.map_or(&[], std::slice::from_ref),
+        },
+        _ => &[],
+    };
+    slice.iter()
+}
+
+fn wrapped<'v>(request: &'v Value, wrapper: &str) -> &'v Value {
+    request.get(wrapper).unwrap_or(request)
+}
+
+fn text(value: &Value, members: &[&str]) -> Option<String> {
+    members
+        .iter()
+        .find_map(|m| value.get(*m))
+        .and_then(scalar)
+        .filter(|t| !t.is_empty())
+}
