@@ -132,7 +132,14 @@ fn on(
     change: &Change,
     now: Circumstances<'_>,
 ) -> Decision {
-    if let Some(why) = exempt(&assessment.policy, evidence, kind, resource, Some(change), now) {
+    if let Some(why) = exempt(
+        &assessment.policy,
+        evidence,
+        kind,
+        resource,
+        Some(change),
+        now,
+    ) {
         return Decision::Leave(why);
     }
     let settings = &now.bundle.settings;
@@ -192,11 +199,7 @@ pub fn overall(assessments: &[Assessment], rulings: &[Ruling]) -> Decision {
         Decision::Propose(_) => 1,
         Decision::Act => 2,
     };
-    if let Some(most) = rulings
-        .iter()
-        .map(|r| &r.decision)
-        .max_by_key(|d| rank(d))
-    {
+    if let Some(most) = rulings.iter().map(|r| &r.decision).max_by_key(|d| rank(d)) {
         return most.clone();
     }
     let untold = assessments.iter().find_map(|a| match &a.verdict {

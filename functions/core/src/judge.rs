@@ -2,6 +2,7 @@
 
 mod locate;
 
+pub(crate) use locate::alike;
 pub use locate::{BeforeFrom, DatedImage, Located, Standing, locate};
 
 use std::collections::BTreeMap;

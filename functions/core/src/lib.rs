@@ -11,6 +11,7 @@
 //! | [`judge`](mod@judge) | live image, touches, policies | [`judge::Assessment`]s with evidence |
 //! | [`decide`](mod@decide) | assessments, modes, exemptions, pause | act, propose or leave |
 //! | [`plan`](mod@plan) | images, evidence | the desired image and the calls that lead there |
+//! | [`observe`] | a live image and the changes up to it | the dated images that later changes are judged against |
 //! | [`record`] | all of the above | the audit entry that answers the nine questions |
 //! | [`notice`] | a record | what people are told |
 
@@ -22,6 +23,7 @@ pub mod kind;
 pub mod name;
 pub mod net;
 pub mod notice;
+pub mod observe;
 pub mod plan;
 pub mod policy;
 pub mod record;

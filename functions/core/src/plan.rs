@@ -58,6 +58,26 @@ impl Plan {
         self.steps.iter().all(|s| s.commutes)
     }
 
+    /// The part of the plan that writes some of its elements; a call that writes others too stays whole.
+    #[must_use]
+    pub fn only(&self, paths: &[ElementPath]) -> Self {
+        let writes = |path: &ElementPath| paths.contains(path);
+        Self {
+            writes: self
+                .writes
+                .iter()
+                .filter(|w| writes(&w.path))
+                .cloned()
+                .collect(),
+            steps: self
+                .steps
+                .iter()
+                .filter(|s| s.writes.iter().any(writes))
+                .cloned()
+                .collect(),
+        }
+    }
+
     /// The image that the plan leads to from a given one.
     #[must_use]
     pub fn desired(&self, live: &Image) -> Image {
@@ -122,6 +142,28 @@ pub fn plan(
     Ok(plan)
 }
 
+/// An element is, in all that Undrift can write, what it is compared with.
+#[must_use]
+pub fn stands(kind: &dyn Kind, image: &Image, path: &ElementPath, as_: Option<&Element>) -> bool {
+    let written = |e: &Element| kind.written(&path.facet, e);
+    image.get(path).map(written) == as_.map(written)
+}
+
+/// A write's effect is there. An element that was made anew has an id of its own: it counts where
+/// one of the same content stands under another key.
+#[must_use]
+pub fn fulfilled(kind: &dyn Kind, image: &Image, write: &Write) -> bool {
+    if stands(kind, image, &write.path, write.to.as_ref()) {
+        return true;
+    }
+    let facet = &write.path.facet;
+    write.to.as_ref().is_some_and(|wanted| {
+        let mut standing = image.facets.get(facet).into_iter().flatten();
+        let anew = image.get(&write.path).is_none();
+        anew && standing.any(|(_, e)| kind.written(facet, e) == kind.written(facet, wanted))
+    })
+}
+
 /// Plans an undo: each element that a revert wrote gets back what it was before that.
 /// Elements that were edited since are named in the error.
 pub fn undo(
@@ -130,12 +172,11 @@ pub fn undo(
     live: &Image,
     reverted: &Plan,
 ) -> Result<Plan, UndoError> {
-    let written = |path: &ElementPath, e: Option<&Element>| e.map(|e| kind.written(&path.facet, e));
     let mut writes = Vec::new();
     let mut moved = Vec::new();
     for write in &reverted.writes {
         let now = live.get(&write.path);
-        if written(&write.path, now) != written(&write.path, write.to.as_ref()) {
+        if !stands(kind, live, &write.path, write.to.as_ref()) {
             moved.push(Moved {
                 path: write.path.clone(),
                 left: write.to.clone(),
@@ -225,7 +266,8 @@ fn evidence(
         if let Some((None, why)) = found.untold.first() {
             return Err(format!("{}: {why}", policy.policy.id));
         }
-        let counts = |e: &Evidence| exempt(&policy.policy.id, e, kind, resource, None, now).is_none();
+        let counts =
+            |e: &Evidence| exempt(&policy.policy.id, e, kind, resource, None, now).is_none();
         all.extend(
             found
                 .wrong
@@ -239,7 +281,12 @@ fn evidence(
 
 /// All enabled policies of the kind hold in an image: it may serve as a baseline.
 #[must_use]
-pub fn holds(kind: &dyn Kind, resource: &ResourceRef, image: &Image, now: Circumstances<'_>) -> bool {
+pub fn holds(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    image: &Image,
+    now: Circumstances<'_>,
+) -> bool {
     now.bundle.of_kind(&resource.kind).all(|policy| {
         let found = findings(policy, kind, image);
         found.wrong.is_empty() && found.untold.is_empty()

@@ -23,10 +23,7 @@ pub trait Cloud: Send + Sync {
     ) -> impl Future<Output = Result<Option<ResourceId>, CallError>> + Send;
 
     /// The live state of a resource.
-    fn read(
-        &self,
-        resource: &ResourceRef,
-    ) -> impl Future<Output = Result<Seen, CallError>> + Send;
+    fn read(&self, resource: &ResourceRef) -> impl Future<Output = Result<Seen, CallError>> + Send;
 
     /// Sends one call once. Retrying is the engine's.
     fn send(&self, call: &Call) -> impl Future<Output = Result<Sent, CallError>> + Send;
@@ -105,10 +102,8 @@ pub trait Journal: Send + Sync {
     ) -> impl Future<Output = Result<Claimed, JournalError>> + Send;
 
     /// Adds one to each counter and gives what they stand at.
-    fn spend(
-        &self,
-        caps: &[CapKey],
-    ) -> impl Future<Output = Result<Vec<u64>, JournalError>> + Send;
+    fn spend(&self, caps: &[CapKey])
+    -> impl Future<Output = Result<Vec<u64>, JournalError>> + Send;
 
     /// Puts revisions and images, then clears the claim. Each revision is put once and never
     /// changed: one that exists is taken for the same write, answered late.
@@ -237,8 +232,8 @@ pub struct Close {
     pub observed: Option<Vec<DatedImage>>,
     /// A new baseline; it replaces only an older one.
     pub baseline: Option<DatedImage>,
-    /// An exemption that comes into being with it.
-    pub exemption: Option<undrift_core::policy::Exemption>,
+    /// Exemptions that come into being with it.
+    pub exemptions: Vec<undrift_core::policy::Exemption>,
     /// The claim to clear, with our own calls remembered; only if the nonce still holds it.
     pub release: Option<Release>,
 }
@@ -252,7 +247,7 @@ impl Close {
             records: Vec::new(),
             observed: None,
             baseline: None,
-            exemption: None,
+            exemptions: Vec::new(),
             release: None,
         }
     }

@@ -53,6 +53,8 @@ pub struct Located {
     pub standing: Standing,
     /// The last change left it present, and otherwise than it was before the first.
     altered: bool,
+    /// The last change left it present.
+    made: bool,
 }
 
 impl Located {
@@ -60,6 +62,18 @@ impl Located {
     #[must_use]
     pub fn brought(&self) -> bool {
         self.standing == Standing::Own && self.altered
+    }
+
+    /// The changes left it present.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.made
+    }
+
+    /// The changes left it present, and it isn't there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.standing == Standing::Missing
     }
 }
 
@@ -138,6 +152,7 @@ impl Chain<'_> {
             before_from,
             standing,
             altered,
+            made: made.is_some(),
         }
     }
 }
@@ -189,16 +204,10 @@ fn place(
             }
         }
         Target::Like(element) => {
-            for facet in &touch.facets {
-                let wanted = kind.substance(facet, element);
-                let standing = live.facets.get(facet).into_iter().flatten();
-                for (key, live) in standing {
-                    if kind.substance(facet, live) == wanted {
-                        return Ok(ElementPath {
-                            facet: facet.clone(),
-                            key: key.clone(),
-                        });
-                    }
+            let images = std::iter::once(live).chain(images.iter().rev().map(|i| &i.image));
+            for image in images {
+                if let Some(path) = alike(kind, image, &touch.facets, element) {
+                    return Ok(path);
                 }
             }
             let facet = first()?;
@@ -206,4 +215,22 @@ fn place(
             Ok(ElementPath { facet, key })
         }
     }
+}
+
+/// The element of an image that has the substance of a given one.
+pub(crate) fn alike(
+    kind: &dyn Kind,
+    image: &Image,
+    facets: &[FacetName],
+    element: &Element,
+) -> Option<ElementPath> {
+    facets.iter().find_map(|facet| {
+        let wanted = kind.substance(facet, element);
+        let mut standing = image.facets.get(facet).into_iter().flatten();
+        let (key, _) = standing.find(|(_, e)| kind.substance(facet, e) == wanted)?;
+        Some(ElementPath {
+            facet: facet.clone(),
+            key: key.clone(),
+        })
+    })
 }

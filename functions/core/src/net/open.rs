@@ -293,7 +293,9 @@ fn all_lanes(params: &Params) -> impl Iterator<Item = Lane> {
         tcp = tcp.iter().flat_map(|r| without(*r, *hole)).collect();
     }
     let of = |protocol, ranges: Vec<PortRange>| {
-        ranges.into_iter().map(move |ports| Lane { protocol, ports })
+        ranges
+            .into_iter()
+            .map(move |ports| Lane { protocol, ports })
     };
     of(Protocol::Tcp, tcp).chain(of(Protocol::Udp, listed))
 }
@@ -395,11 +397,7 @@ mod tests {
                 &[0, 1],
             ),
             (&["tcp/22 8.0.0.0/9", "tcp/23 8.128.0.0/9"], ADMIN, &none),
-            (
-                &["tcp/22 0.0.0.0/0", "tcp/22 81.2.69.160/32"],
-                ADMIN,
-                &[0],
-            ),
+            (&["tcp/22 0.0.0.0/0", "tcp/22 81.2.69.160/32"], ADMIN, &[0]),
             (&["icmp/8 0.0.0.0/0"], WORLD, &none),
             (&["tcp/80 0.0.0.0/0", "tcp/443 ::/0"], WORLD, &none),
             (&["udp/443 0.0.0.0/0"], WORLD, &[0]),

@@ -69,7 +69,9 @@ impl<'de> Deserialize<'de> for Protocol {
             _ => String::new(),
         };
         Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom(format!("{value} is not an IP protocol (tcp, udp, icmp, icmpv6, -1 or a number)"))
+            serde::de::Error::custom(format!(
+                "{value} is not an IP protocol (tcp, udp, icmp, icmpv6, -1 or a number)"
+            ))
         })
     }
 }

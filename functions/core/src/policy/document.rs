@@ -144,6 +144,8 @@ impl Policy {
     /// The document speaks about this event.
     #[must_use]
     pub fn listens_to(&self, source: &EventSource, name: &EventName) -> bool {
-        self.on.get(source).is_some_and(|names| names.contains(name))
+        self.on
+            .get(source)
+            .is_some_and(|names| names.contains(name))
     }
 }

@@ -176,7 +176,12 @@ fn line(write: &Write) -> String {
             .map_or("nothing".to_owned(), crate::kind::one_line)
     };
     // A plan goes from what the change made to what was before it: read backwards it is the change.
-    format!("{}: {} → {}", write.path, show(&write.to), show(&write.from))
+    format!(
+        "{}: {} → {}",
+        write.path,
+        show(&write.to),
+        show(&write.from)
+    )
 }
 
 impl Plan {

@@ -1,0 +1,130 @@
+//! Round 3: the calls, in order.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use undrift_core::kind::{Kind, Step};
+use undrift_core::plan::{Plan, stands};
+use undrift_core::record::Sent;
+
+use crate::Engine;
+use crate::port::{CallError, Claim, Clock, Cloud, ErrorClass, Journal, Switch};
+use crate::verify::Verified;
+use crate::way::Run;
+
+/// A call is only sent while the lease lasts this much longer: an attempt's own time-out (3 s)
+/// plus two seconds for whoever takes over.
+const ATTEMPT_NEEDS: SignedDuration = SignedDuration::from_secs(5);
+/// How often a call that meets somebody else's edit is sent.
+const CONFLICT_ATTEMPTS: u32 = 3;
+/// How often what is left is planned anew after part of it was there already or gone.
+const PASSES: u32 = 3;
+
+/// What became of the calls.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Applied {
+    /// Every call that was sent.
+    pub(crate) sent: Vec<Sent>,
+    /// When the last call succeeded.
+    pub(crate) at: Option<jiff::Timestamp>,
+    /// The error that ended it.
+    pub(crate) error: Option<CallError>,
+    /// At least one call found its work done by somebody else.
+    pub(crate) met_others: bool,
+    /// Time ran out with calls unsent.
+    pub(crate) unfinished: bool,
+}
+
+impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
+    /// Sends a plan's calls, looks at what came of it, and sends what is left where some of it
+    /// was already done: AWS refuses a whole call if one of its elements is gone.
+    pub(crate) async fn apply_and_verify(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        plan: &Plan,
+        claim: &Claim,
+    ) -> (Applied, Verified) {
+        let mut applied = Applied::default();
+        let mut steps = plan.steps.clone();
+        let mut verified = Verified::default();
+        for _ in 0..PASSES {
+            applied.met_others = false;
+            self.apply(run, &steps, claim, &mut applied).await;
+            if applied.unfinished {
+                return (applied, verified);
+            }
+            verified = self.verify(run, kind, plan, applied.error.is_none()).await;
+            let Some(seen) = &verified.seen else { break };
+            if verified.left.is_empty() || applied.error.is_some() || !applied.met_others {
+                break;
+            }
+            let mut todo = plan.clone();
+            todo.writes.retain(|w| {
+                verified.left.contains(&w.path) && stands(kind, seen, &w.path, w.from.as_ref())
+            });
+            match kind.steps(&run.resource, seen, &todo.desired(seen)) {
+                Ok(rest) if !rest.is_empty() => steps = rest,
+                _ => break,
+            }
+        }
+        (applied, verified)
+    }
+
+    async fn apply(&self, run: &Run, steps: &[Step], claim: &Claim, applied: &mut Applied) {
+        let lease = run.deadline + crate::LEASE_MARGIN;
+        for step in steps {
+            let mut attempts = 0;
+            let error = loop {
+                if lease.duration_since(self.clock.now()) < ATTEMPT_NEEDS {
+                    applied.unfinished = true;
+                    return;
+                }
+                attempts += 1;
+                let result = self.cloud.send(&step.call).await;
+                let at = self.clock.now();
+                match result {
+                    Ok(sent) => {
+                        applied.at = Some(at);
+                        applied.sent.push(Sent {
+                            call: step.call.clone(),
+                            request_id: sent.request_id,
+                            at,
+                            attempts,
+                            error: None,
+                        });
+                        break None;
+                    }
+                    Err(e) => match e.class {
+                        ErrorClass::Throttled | ErrorClass::Transient => {}
+                        ErrorClass::Conflict if attempts < CONFLICT_ATTEMPTS => {}
+                        _ => break Some((e, at)),
+                    },
+                }
+                self.clock.sleep(self.backoff(attempts)).await;
+            };
+            let Some((error, at)) = error else { continue };
+            applied.sent.push(Sent {
+                call: step.call.clone(),
+                request_id: error.request_id.clone(),
+                at,
+                attempts,
+                error: Some(format!("{}: {}", error.code, error.message)),
+            });
+            match error.class {
+                ErrorClass::Missing | ErrorClass::Already => applied.met_others = true,
+                _ => {
+                    tracing::error!(resource = %run.resource, epoch = claim.epoch, error = %error, "a call failed");
+                    applied.error = Some(error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Full jitter over a doubling ceiling, from 50 ms to 2 s.
+    fn backoff(&self, attempts: u32) -> Duration {
+        let ceiling = 50.0 * 2f64.powi(attempts.min(6).cast_signed());
+        Duration::from_millis((self.clock.jitter() * ceiling.min(2000.0)) as u64)
+    }
+}

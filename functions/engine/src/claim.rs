@@ -1,0 +1,243 @@
+//! Round 2: the claim, which is also the open record of what is about to be done.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join3;
+use undrift_core::decide::Decision;
+use undrift_core::plan::{Plan, stands};
+use undrift_core::policy::Severity;
+use undrift_core::record::{Outcome, OutcomeKind, Record};
+
+use crate::apply::Applied;
+use crate::close::{Draft, left_alone};
+use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, Release, Switch};
+use crate::verify::Verified;
+use crate::way::{Attempt, Run, all};
+use crate::{Disposition, Engine, LEASE_MARGIN};
+
+/// Work that is claimed: the merged plan, and every record that it will close.
+pub(crate) struct Work {
+    pub(crate) plan: Plan,
+    /// Each with the item whose message hangs from it; none for work that was taken over.
+    pub(crate) records: Vec<(Record, Option<usize>)>,
+}
+
+impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
+    /// Rounds 2 and 3 and what follows them.
+    pub(crate) async fn carry_out(
+        &self,
+        run: &mut Run,
+        draft: Draft<'_>,
+        mut ends: Vec<(usize, Disposition)>,
+    ) -> Attempt {
+        let now = self.clock.now();
+        let work = match self.work(run, &draft) {
+            Ok(work) => work,
+            Err(why) => return Attempt::Again(why),
+        };
+        let before = draft.looked.known.claim.as_ref();
+        let claim = Claim {
+            resource: run.resource.clone(),
+            epoch: before.map_or(1, |c| c.epoch + 1),
+            held: Some(Held {
+                nonce: run.nonce.clone(),
+                lease: run.deadline + LEASE_MARGIN,
+                plan: work.plan.clone(),
+                records: work.records.iter().map(|(r, _)| r.clone()).collect(),
+            }),
+            recent: before.map(|c| c.recent.clone()).unwrap_or_default(),
+        };
+        let caps = caps(&draft);
+        let second_look = async {
+            match work.plan.commutes() {
+                true => Ok(None),
+                false => self.cloud.read(&run.resource).await.map(Some),
+            }
+        };
+        let (claimed, spent, second) = join3(
+            self.journal.claim(&claim, before.map(|c| c.epoch), now),
+            self.journal.spend(&caps),
+            second_look,
+        )
+        .await;
+        match claimed {
+            Ok(Claimed::Won) => {}
+            Ok(Claimed::Lost) => return Attempt::Again("somebody else holds the claim".to_owned()),
+            Err(e) => {
+                tracing::error!(resource = %run.resource, error = %e, "nothing is written while the claim can't be");
+                let retry = Disposition::retry(jiff::SignedDuration::from_secs(5), e.to_string());
+                return Attempt::Ended(all(&run.items, &retry));
+            }
+        }
+        let claimed_at = self.clock.now();
+        let free = Claim {
+            held: None,
+            ..claim.clone()
+        };
+        if let Some(end) = self.refused(run, &draft, &work, spent, &free).await {
+            return end;
+        }
+        let moved = match second {
+            Ok(None) => false,
+            Ok(Some(second)) => !second.image.is_some_and(|image| {
+                let mut writes = work.plan.writes.iter();
+                writes.all(|w| stands(draft.kind, &image, &w.path, w.from.as_ref()))
+            }),
+            Err(_) => true,
+        };
+        if moved && run.conflicts == 0 {
+            run.conflicts += 1;
+            if let Err(e) = self.release(run, &free).await {
+                return e;
+            }
+            return Attempt::Again("it changed between two looks".to_owned());
+        }
+        let (applied, verified) = if moved {
+            (Applied::default(), Verified::conflict())
+        } else {
+            self.apply_and_verify(run, draft.kind, &work.plan, &free)
+                .await
+        };
+        if applied.unfinished {
+            // The claim stays: whoever comes after the lease takes the work over.
+            let retry = Disposition::retry(
+                (run.deadline + LEASE_MARGIN).duration_since(self.clock.now()),
+                "the calls could not be finished in time",
+            );
+            return Attempt::Ended(all(&run.items, &retry));
+        }
+        self.finish(
+            run, &draft, work, applied, verified, claimed_at, free, &mut ends,
+        )
+        .await
+    }
+
+    /// Merges what is to be done now with what a crash left undone.
+    fn work(&self, run: &Run, draft: &Draft<'_>) -> Result<Work, String> {
+        let mut plan = draft
+            .scales
+            .plan
+            .clone()
+            .filter(|_| draft.scales.act)
+            .unwrap_or(Plan {
+                writes: Vec::new(),
+                steps: Vec::new(),
+            });
+        let mut records: Vec<(Record, Option<usize>)> = draft
+            .items
+            .iter()
+            .zip(&draft.scales.changes)
+            .filter(|(_, weighed)| !weighed.assessments.is_empty())
+            .map(|(item, weighed)| {
+                let outcome = Outcome::new(OutcomeKind::Pending, "claimed");
+                let mut record = self.record(run, item, weighed, draft, outcome);
+                if weighed.decision == Decision::Act {
+                    record.plan = Some(plan.only(&weighed.own));
+                    record.left_alone = left_alone(draft.kind, draft.live, &plan);
+                }
+                (record, Some(item.index))
+            })
+            .collect();
+        if let Some(held) = draft.leftover(self.clock.now()) {
+            for write in &held.plan.writes {
+                let planned = plan.writes.iter().any(|w| w.path == write.path);
+                let undone = stands(draft.kind, draft.live, &write.path, write.from.as_ref());
+                if !planned && undone {
+                    plan.writes.push(write.clone());
+                }
+            }
+            plan.steps = draft
+                .kind
+                .steps(&run.resource, draft.live, &plan.desired(draft.live))
+                .map_err(|e| e.to_string())?;
+            for record in &held.records {
+                let index = run
+                    .items
+                    .iter()
+                    .find(|i| i.key == record.key)
+                    .map(|i| i.index);
+                records.push((record.clone(), index));
+            }
+        }
+        Ok(Work { plan, records })
+    }
+
+    /// Over a cap, what isn't at least of high severity is proposed; the rest goes on and is paged.
+    async fn refused(
+        &self,
+        run: &Run,
+        draft: &Draft<'_>,
+        work: &Work,
+        spent: Result<Vec<u64>, crate::port::JournalError>,
+        free: &Claim,
+    ) -> Option<Attempt> {
+        let over = match spent {
+            Ok(counts) => counts.iter().any(|c| *c > self.cap_limit),
+            Err(e) => {
+                tracing::error!(error = %e, "the caps could not be counted");
+                true
+            }
+        };
+        if !over {
+            return None;
+        }
+        tracing::error!(alarm = "over a cap", resource = %run.resource, "more is being reverted than the caps allow");
+        let severe = work
+            .records
+            .iter()
+            .any(|(r, _)| r.severity() >= Some(Severity::High));
+        if severe {
+            return None;
+        }
+        let mut close = crate::port::Close::of(run.resource.clone());
+        let mut ends = Vec::new();
+        for (record, index) in &work.records {
+            let mut record = record.clone();
+            record.outcome = Outcome::new(
+                OutcomeKind::Proposed,
+                "more was reverted lately than the caps allow",
+            );
+            record.stages.closed = Some(self.clock.now());
+            close.records.push(record);
+            ends.extend(index.map(|i| (i, Disposition::Done)));
+        }
+        close.observed.clone_from(&draft.observed);
+        close.release = Some(Release {
+            nonce: run.nonce.clone(),
+            claim: free.clone(),
+        });
+        Some(self.put(run, close, ends).await)
+    }
+
+    async fn release(&self, run: &Run, free: &Claim) -> Result<(), Attempt> {
+        let mut close = crate::port::Close::of(run.resource.clone());
+        close.release = Some(Release {
+            nonce: run.nonce.clone(),
+            claim: free.clone(),
+        });
+        self.journal.close(&close).await.map_err(|e| {
+            let retry = Disposition::retry(jiff::SignedDuration::from_secs(30), e.to_string());
+            Attempt::Ended(all(&run.items, &retry))
+        })
+    }
+}
+
+/// The caps that acting spends: per actor, per policy, per account.
+fn caps(draft: &Draft<'_>) -> Vec<CapKey> {
+    let mut keys = BTreeSet::new();
+    for (item, weighed) in draft.items.iter().zip(&draft.scales.changes) {
+        if weighed.decision != Decision::Act {
+            continue;
+        }
+        keys.insert(CapKey::Actor(item.change.actor.key().to_owned()));
+        keys.insert(CapKey::Account(item.change.account.to_string()));
+        for ruling in weighed
+            .rulings
+            .iter()
+            .filter(|r| r.decision == Decision::Act)
+        {
+            keys.insert(CapKey::Policy(ruling.policy.to_string()));
+        }
+    }
+    keys.into_iter().collect()
+}

@@ -1,0 +1,255 @@
+//! Closing: the records that everything people see hangs from.
+
+use jiff::{SignedDuration, Timestamp};
+use undrift_core::decide::{Circumstances, Decision, Why};
+use undrift_core::judge::{DatedImage, Verdict};
+use undrift_core::kind::{Image, Kind};
+use undrift_core::plan::{Plan, holds};
+use undrift_core::record::{Cause, LeftAlone, Outcome, OutcomeKind, Record, RecordVersion, Stages};
+
+use crate::look::Looked;
+use crate::port::{Clock, Close, Cloud, Held, Journal, Switch};
+use crate::way::{Attempt, Run};
+use crate::weigh::{Scales, Weighed};
+use crate::{Disposition, Engine, Item};
+
+/// How many untouched elements a record names.
+const SHOWN: usize = 5;
+
+/// One attempt's findings, before anything is written.
+pub(crate) struct Draft<'a> {
+    pub(crate) kind: &'a dyn Kind,
+    pub(crate) live: &'a Image,
+    pub(crate) looked: &'a Looked,
+    pub(crate) items: &'a [Item],
+    pub(crate) scales: Scales,
+    pub(crate) looked_at: Timestamp,
+    pub(crate) decided_at: Timestamp,
+    pub(crate) observed: Option<Vec<DatedImage>>,
+    pub(crate) now: Circumstances<'a>,
+}
+
+impl Draft<'_> {
+    /// What a crashed invocation left behind: its lease is over.
+    pub(crate) fn leftover(&self, now: Timestamp) -> Option<&Held> {
+        let held = self.looked.known.claim.as_ref()?.held.as_ref()?;
+        (held.lease <= now).then_some(held)
+    }
+
+    /// Something is to be written to the resource, or somebody's unfinished work closed.
+    pub(crate) fn must_claim(&self, now: Timestamp) -> bool {
+        self.scales.act || self.leftover(now).is_some()
+    }
+}
+
+impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
+    /// Closes what needs no call: one write each for records and images.
+    pub(crate) async fn file(
+        &self,
+        run: &Run,
+        draft: Draft<'_>,
+        mut ends: Vec<(usize, Disposition)>,
+    ) -> Attempt {
+        let mut close = Close::of(run.resource.clone());
+        for (item, weighed) in draft.items.iter().zip(&draft.scales.changes) {
+            ends.push((item.index, Disposition::Done));
+            if weighed.assessments.is_empty() {
+                continue;
+            }
+            let outcome = unacted(weighed, draft.scales.plan.is_some());
+            let mut record = self.record(run, item, weighed, &draft, outcome);
+            record.plan = proposed(draft.scales.plan.as_ref(), weighed);
+            record.stages.closed = Some(self.clock.now());
+            close.records.push(record);
+        }
+        if holds(draft.kind, &run.resource, draft.live, draft.now) {
+            close.baseline = self.baseline(draft.live, draft.looked, draft.observed.as_deref());
+        }
+        close.observed = draft.observed;
+        self.put(run, close, ends).await
+    }
+
+    /// Writes a close, and says what becomes of the messages if that fails.
+    pub(crate) async fn put(
+        &self,
+        run: &Run,
+        close: Close,
+        ends: Vec<(usize, Disposition)>,
+    ) -> Attempt {
+        let empty = close.records.is_empty()
+            && close.observed.is_none()
+            && close.baseline.is_none()
+            && close.release.is_none();
+        if empty {
+            return Attempt::Ended(ends);
+        }
+        match self.journal.close(&close).await {
+            Ok(()) => {
+                for record in &close.records {
+                    tell(record);
+                }
+                Attempt::Ended(ends)
+            }
+            Err(e) => {
+                tracing::error!(resource = %run.resource, error = %e, "the record could not be written; the messages come again");
+                let retry = Disposition::retry(SignedDuration::from_secs(5), e.to_string());
+                Attempt::Ended(crate::way::all(&run.items, &retry))
+            }
+        }
+    }
+
+    /// A baseline of an image, dated as the kept images are.
+    pub(crate) fn baseline(
+        &self,
+        live: &Image,
+        looked: &Looked,
+        observed: Option<&[DatedImage]>,
+    ) -> Option<DatedImage> {
+        let kept = observed.unwrap_or(&looked.known.observed).last()?;
+        let baseline = DatedImage {
+            image: live.clone(),
+            as_of: kept.as_of,
+            gapless: kept.gapless,
+        };
+        let stands = looked
+            .known
+            .baseline
+            .as_ref()
+            .is_some_and(|b| b.image == baseline.image || b.as_of >= baseline.as_of);
+        (!stands).then_some(baseline)
+    }
+
+    /// A record without any judgement.
+    pub(crate) fn bare(&self, run: &Run, item: &Item, looked: &Looked, outcome: Outcome) -> Record {
+        let earlier = looked.known.records.get(&item.key);
+        Record {
+            schema: RecordVersion::V1,
+            key: item.key.clone(),
+            revision: earlier.map_or(1, |r| r.revision + 1),
+            cause: Cause::Change(Box::new(item.change.clone())),
+            assessments: Vec::new(),
+            rulings: Vec::new(),
+            decision: Decision::Leave(Why::NotJudged),
+            plan: None,
+            own: Vec::new(),
+            sent: Vec::new(),
+            left_alone: Vec::new(),
+            moved: Vec::new(),
+            outcome,
+            stages: Stages {
+                seen: Some(run.seen),
+                ..Stages::default()
+            },
+            worker: self.worker.clone(),
+            undone_by: None,
+        }
+    }
+
+    /// A change's record with all that was found.
+    pub(crate) fn record(
+        &self,
+        run: &Run,
+        item: &Item,
+        weighed: &Weighed,
+        draft: &Draft<'_>,
+        outcome: Outcome,
+    ) -> Record {
+        let mut record = self.bare(run, item, draft.looked, outcome);
+        record.assessments.clone_from(&weighed.assessments);
+        record.rulings.clone_from(&weighed.rulings);
+        record.decision = weighed.decision.clone();
+        record.own.clone_from(&weighed.own);
+        record.stages.looked = Some(draft.looked_at);
+        record.stages.decided = Some(draft.decided_at);
+        record
+    }
+}
+
+/// The elements of the facets a plan writes that it leaves as they are.
+pub(crate) fn left_alone(kind: &dyn Kind, live: &Image, plan: &Plan) -> Vec<LeftAlone> {
+    let written = |facet| plan.writes.iter().any(|w| w.path.facet == facet);
+    live.facets
+        .iter()
+        .filter(|(facet, _)| written((*facet).clone()))
+        .map(|(facet, elements)| {
+            let others: Vec<_> = elements
+                .iter()
+                .filter(|(key, _)| {
+                    !plan
+                        .writes
+                        .iter()
+                        .any(|w| w.path.facet == *facet && w.path.key == **key)
+                })
+                .collect();
+            LeftAlone {
+                facet: facet.to_string(),
+                count: others.len(),
+                shown: others
+                    .iter()
+                    .take(SHOWN)
+                    .map(|(_, e)| kind.describe(facet, e))
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+fn proposed(plan: Option<&Plan>, weighed: &Weighed) -> Option<Plan> {
+    plan.filter(|_| matches!(weighed.decision, Decision::Propose(_)))
+        .map(|p| p.only(&weighed.own))
+        .filter(|p| !p.writes.is_empty())
+}
+
+/// How a change ends on which nothing is done.
+fn unacted(weighed: &Weighed, planned: bool) -> Outcome {
+    let found = || weighed.assessments.iter().any(|a| !a.evidence.is_empty());
+    if weighed.invisible && found() {
+        return Outcome::new(
+            OutcomeKind::ClosedByOthers,
+            "what it brought was gone before Undrift came to it",
+        );
+    }
+    let undecided = weighed
+        .assessments
+        .iter()
+        .any(|a| matches!(a.verdict, Verdict::Undecided(_)));
+    match &weighed.decision {
+        Decision::Propose(why @ Why::Undecided(_)) => {
+            Outcome::new(OutcomeKind::Undecided, why.to_string())
+        }
+        Decision::Propose(why) if planned || found() => {
+            Outcome::new(OutcomeKind::Proposed, why.to_string())
+        }
+        Decision::Propose(why) => Outcome::new(OutcomeKind::Undecided, why.to_string()),
+        Decision::Leave(why) if undecided => Outcome::new(OutcomeKind::Undecided, why.to_string()),
+        Decision::Leave(why) => Outcome::new(OutcomeKind::Left, why.to_string()),
+        Decision::Act => Outcome::new(OutcomeKind::Proposed, "no plan could be made"),
+    }
+}
+
+/// One line per record, which says everything.
+pub(crate) fn tell(record: &Record) {
+    let policies: Vec<&str> = record
+        .assessments
+        .iter()
+        .filter(|a| !a.evidence.is_empty())
+        .map(|a| a.policy.as_str())
+        .collect();
+    let actor = match &record.cause {
+        Cause::Change(change) => change.actor.short(),
+        Cause::Undo { by, .. } => by.clone(),
+    };
+    tracing::info!(
+        record = %record.key,
+        revision = record.revision,
+        resource = %record.key.resource,
+        account = %record.key.resource.account,
+        outcome = record.outcome.kind.word(),
+        reason = %record.outcome.reason,
+        policies = policies.join(","),
+        actor,
+        calls = record.sent.len(),
+        open_ms = record.open_for(),
+        "{} {}", record.outcome.kind.word(), record.key.resource
+    );
+}

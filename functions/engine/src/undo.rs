@@ -1,0 +1,326 @@
+//! Undo: the steps of a revert with their arguments swapped.
+
+use futures_util::future::join;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use undrift_core::decide::{Decision, Why};
+use undrift_core::kind::{Image, Kind};
+use undrift_core::name::{EventId, NameError};
+use undrift_core::plan::{Moved, Plan, UndoError as NoPlan, stands, undo};
+use undrift_core::policy::{Exemption, ExemptionSource, Scope};
+use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record, RecordVersion, Stages};
+
+use crate::look::LookError;
+use crate::port::{
+    Claim, Claimed, Clock, Close, Cloud, Held, Journal, JournalError, OwnCall, Release, Switch,
+};
+use crate::way::Run;
+use crate::{Engine, LEASE_MARGIN};
+
+/// How long what an undo re-opens is exempt, where nothing else is asked for.
+const EXEMPT_HOURS: i64 = 24;
+
+/// Somebody wants a revert taken back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UndoRequest {
+    /// The record of the revert.
+    pub record: ChangeKey,
+    /// Who asks.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// For how many hours what is re-opened is exempt; absent: 24.
+    #[serde(default)]
+    pub exempt_hours: Option<u16>,
+}
+
+/// What an undo came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undone {
+    /// The changed state is there again; this is the undo's own record.
+    Done(Box<Record>),
+    /// It was refused: elements were edited since.
+    Moved(Vec<Moved>),
+    /// It was refused for another reason.
+    Refused(String),
+}
+
+/// Why an undo could not be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// AWS or the journal can't be read.
+    #[error(transparent)]
+    Look(#[from] LookError),
+    /// The journal can't be read or written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The record's name can't carry an undo's.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Somebody else is changing the resource through Undrift right now.
+    #[error("{0} is being worked on by another invocation; try again in a moment")]
+    Busy(String),
+    /// The calls failed.
+    #[error("the undo did not succeed: {0}")]
+    Failed(String),
+}
+
+impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
+    /// Takes a revert back: refused only if an element that the revert wrote differs from what it
+    /// left; other people's edits don't count and survive.
+    pub async fn undo(
+        &self,
+        request: &UndoRequest,
+        deadline: Timestamp,
+    ) -> Result<Undone, UndoError> {
+        let seen = self.clock.now();
+        let Some(first) = self.journal.record(&request.record).await? else {
+            return Ok(Undone::Refused(format!(
+                "there is no record {}",
+                request.record
+            )));
+        };
+        let Some(reverted) = first
+            .plan
+            .clone()
+            .filter(|_| first.outcome.kind == OutcomeKind::Reverted)
+        else {
+            let outcome = first.outcome.kind.word();
+            return Ok(Undone::Refused(format!(
+                "record {} is `{outcome}`: there is no revert to undo",
+                request.record
+            )));
+        };
+        let resource = first.key.resource.clone();
+        let key = ChangeKey {
+            event: EventId::parse(&format!("undo-{}", first.key.event))?,
+            resource: resource.clone(),
+        };
+        let looked = self.look(&resource, std::slice::from_ref(&key)).await?;
+        let earlier = looked.known.records.get(&key);
+        if let Some(done) = earlier.filter(|r| r.outcome.kind == OutcomeKind::Undone) {
+            return Ok(Undone::Done(Box::new(done.clone())));
+        }
+        let now = self.clock.now();
+        let before = looked.known.claim.as_ref();
+        if before.is_some_and(|c| c.held.is_some()) {
+            // A live lease ends soon; a dead one is the revert function's to take over.
+            return Err(UndoError::Busy(resource.to_string()));
+        }
+        let kind = self.kinds.get(&resource.kind);
+        let (Some(kind), Some(live)) = (kind, &looked.seen.image) else {
+            return Ok(Undone::Refused(format!("{resource} no longer exists")));
+        };
+        let plan = match undo(kind, &resource, live, &reverted) {
+            Ok(plan) => plan,
+            Err(NoPlan::Moved(moved)) => return Ok(Undone::Moved(moved)),
+            Err(NoPlan::Kind(e)) => return Ok(Undone::Refused(e.to_string())),
+        };
+        let run = Run::bare(
+            resource,
+            seen,
+            deadline,
+            format!("{key}:{}", seen.as_nanosecond()),
+        );
+        let mut record = self.undo_record(request, &first, key, earlier, plan.clone(), seen);
+        record.stages.looked = Some(now);
+        record.stages.decided = Some(self.clock.now());
+        record.left_alone = crate::close::left_alone(kind, live, &plan);
+        let claim = Claim {
+            resource: run.resource.clone(),
+            epoch: before.map_or(1, |c| c.epoch + 1),
+            held: Some(Held {
+                nonce: run.nonce.clone(),
+                lease: deadline + LEASE_MARGIN,
+                plan: plan.clone(),
+                records: vec![record.clone()],
+            }),
+            recent: before.map(|c| c.recent.clone()).unwrap_or_default(),
+        };
+        let (claimed, second) = join(
+            self.journal.claim(&claim, before.map(|c| c.epoch), now),
+            self.cloud.read(&run.resource),
+        )
+        .await;
+        if claimed? == Claimed::Lost {
+            return Err(UndoError::Busy(run.resource.to_string()));
+        }
+        record.stages.claimed = Some(self.clock.now());
+        let second = second.map_err(LookError::Cloud)?.image.unwrap_or_default();
+        if !unmoved(kind, &second, &plan) {
+            self.free(&run, &claim).await?;
+            return Err(UndoError::Busy(run.resource.to_string()));
+        }
+        // The exemption comes first: what is re-opened must not be closed again by its own event.
+        let mut exempt = Close::of(run.resource.clone());
+        exempt.exemptions = exemptions(kind, request, &record, &plan, now);
+        self.journal.close(&exempt).await?;
+        self.carry_out_undo(&run, kind, record, first, claim).await
+    }
+
+    async fn carry_out_undo(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        mut record: Record,
+        mut first: Record,
+        claim: Claim,
+    ) -> Result<Undone, UndoError> {
+        let plan = record.plan.clone().unwrap_or(Plan {
+            writes: Vec::new(),
+            steps: Vec::new(),
+        });
+        let (applied, verified) = self.apply_and_verify(run, kind, &plan, &claim).await;
+        record.sent.clone_from(&applied.sent);
+        let seen = verified.seen.unwrap_or_default();
+        let back = plan.writes.iter().all(|w| restored(kind, &seen, w));
+        let now = self.clock.now();
+        record.outcome = match (&applied.error, back) {
+            (None, true) => {
+                record.stages.applied = applied.at;
+                record.stages.verified = verified.at;
+                Outcome::new(OutcomeKind::Undone, "the changed state is there again")
+            }
+            (Some(e), _) => Outcome::new(OutcomeKind::Failed, e.to_string()),
+            (None, false) => Outcome::new(
+                OutcomeKind::Failed,
+                "the calls succeeded, but the changed state was not seen",
+            ),
+        };
+        record.stages.closed = Some(now);
+        let mut free = Claim {
+            held: None,
+            ..claim
+        };
+        free.recent.extend(applied.sent.iter().filter_map(|s| {
+            Some(OwnCall {
+                operation: s.call.operation.clone(),
+                request_id: s.request_id.clone()?,
+                at: s.at,
+            })
+        }));
+        let mut close = Close::of(run.resource.clone());
+        close.release = Some(Release {
+            nonce: run.nonce.clone(),
+            claim: free,
+        });
+        close.records.push(record.clone());
+        let done = record.outcome.kind == OutcomeKind::Undone;
+        if done {
+            first.revision += 1;
+            first.outcome = Outcome::new(
+                OutcomeKind::Undone,
+                format!("undone by record {}", record.key),
+            );
+            first.undone_by = Some(record.key.clone());
+            close.records.push(first);
+        }
+        self.journal.close(&close).await?;
+        crate::close::tell(&record);
+        if done {
+            Ok(Undone::Done(Box::new(record)))
+        } else {
+            Err(UndoError::Failed(record.outcome.reason))
+        }
+    }
+
+    async fn free(&self, run: &Run, claim: &Claim) -> Result<(), JournalError> {
+        let mut close = Close::of(run.resource.clone());
+        close.release = Some(Release {
+            nonce: run.nonce.clone(),
+            claim: Claim {
+                held: None,
+                ..claim.clone()
+            },
+        });
+        self.journal.close(&close).await
+    }
+
+    fn undo_record(
+        &self,
+        request: &UndoRequest,
+        first: &Record,
+        key: ChangeKey,
+        earlier: Option<&Record>,
+        plan: Plan,
+        seen: Timestamp,
+    ) -> Record {
+        Record {
+            schema: RecordVersion::V1,
+            key,
+            revision: earlier.map_or(1, |r| r.revision + 1),
+            cause: Cause::Undo {
+                of: first.key.clone(),
+                by: request.by.clone(),
+                reason: request.reason.clone(),
+            },
+            assessments: Vec::new(),
+            rulings: Vec::new(),
+            decision: Decision::Leave(Why::NotJudged),
+            own: plan.writes.iter().map(|w| w.path.clone()).collect(),
+            plan: Some(plan),
+            sent: Vec::new(),
+            left_alone: Vec::new(),
+            moved: Vec::new(),
+            outcome: Outcome::new(OutcomeKind::Pending, "claimed"),
+            stages: Stages {
+                seen: Some(seen),
+                ..Stages::default()
+            },
+            worker: self.worker.clone(),
+            undone_by: None,
+        }
+    }
+}
+
+fn unmoved(kind: &dyn Kind, image: &Image, plan: &Plan) -> bool {
+    plan.writes
+        .iter()
+        .all(|w| stands(kind, image, &w.path, w.from.as_ref()))
+}
+
+/// A re-authorized rule has a new id: it counts as restored where its substance stands.
+fn restored(kind: &dyn Kind, image: &Image, write: &undrift_core::plan::Write) -> bool {
+    if stands(kind, image, &write.path, write.to.as_ref()) {
+        return true;
+    }
+    let facet = &write.path.facet;
+    write.to.as_ref().is_some_and(|wanted| {
+        let mut standing = image.facets.get(facet).into_iter().flatten();
+        standing.any(|(_, e)| kind.written(facet, e) == kind.written(facet, wanted))
+    })
+}
+
+fn exemptions(
+    kind: &dyn Kind,
+    request: &UndoRequest,
+    record: &Record,
+    plan: &Plan,
+    now: Timestamp,
+) -> Vec<Exemption> {
+    let hours = request.exempt_hours.map_or(EXEMPT_HOURS, i64::from);
+    let until = now + SignedDuration::from_hours(hours);
+    let reopened = plan.writes.iter().filter_map(|w| Some((w, w.to.as_ref()?)));
+    reopened
+        .map(|(write, element)| Exemption {
+            id: format!("{}/{}", record.key, write.path),
+            covers: Scope {
+                account: Some(record.key.resource.account.clone()),
+                resource: Some(record.key.resource.id.clone()),
+                element: Some((
+                    write.path.facet.clone(),
+                    kind.substance(&write.path.facet, element),
+                )),
+                ..Scope::default()
+            },
+            reason: format!("undo: {}", request.reason),
+            ticket: None,
+            by: request.by.clone(),
+            from: None,
+            until,
+            source: ExemptionSource::Undo,
+        })
+        .collect()
+}

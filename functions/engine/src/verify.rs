@@ -1,0 +1,332 @@
+//! Is it back? Read again, judge again.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use undrift_core::judge::findings;
+use undrift_core::kind::{ElementPath, Image, Kind};
+use undrift_core::plan::{Plan, stands};
+use undrift_core::record::{Outcome, OutcomeKind, Record};
+
+use crate::apply::Applied;
+use crate::claim::Work;
+use crate::close::Draft;
+use crate::port::{
+    Claim, Clock, Close, Cloud, ErrorClass, Journal, OwnCall, RECENT_CALLS, Release, Switch,
+};
+use crate::way::{Attempt, Run};
+use crate::{Disposition, Engine};
+
+/// How long reads may lag behind our own writes before the record is left pending.
+const LAG: SignedDuration = SignedDuration::from_secs(2);
+/// How long after its calls a record may stay pending.
+const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// When a pending record is looked at again.
+const PENDING_AGAIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// What a look after the calls showed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Verified {
+    /// The resource, if it could be read and exists.
+    pub(crate) seen: Option<Image>,
+    /// AWS's time of the read.
+    pub(crate) seen_at: Option<Timestamp>,
+    /// When that was.
+    pub(crate) at: Option<Timestamp>,
+    /// Elements that aren't as planned.
+    pub(crate) left: Vec<ElementPath>,
+    /// The resource kept changing, and nothing was sent.
+    pub(crate) conflict: bool,
+    /// The resource no longer exists.
+    pub(crate) gone: bool,
+}
+
+impl Verified {
+    /// Nothing was sent, since two looks differed twice.
+    pub(crate) fn conflict() -> Self {
+        Self {
+            conflict: true,
+            ..Self::default()
+        }
+    }
+}
+
+impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
+    /// Reads until the plan's elements are seen, at most for [`LAG`] where the calls succeeded.
+    pub(crate) async fn verify(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        plan: &Plan,
+        succeeded: bool,
+    ) -> Verified {
+        let start = self.clock.now();
+        let mut wait = Duration::from_millis(20);
+        loop {
+            let read = self.cloud.read(&run.resource).await;
+            let at = self.clock.now();
+            let verified = match read {
+                Ok(seen) => Verified {
+                    at: Some(at),
+                    seen_at: Some(seen.at),
+                    left: left(kind, plan, seen.image.as_ref()),
+                    gone: seen.image.is_none(),
+                    seen: seen.image,
+                    conflict: false,
+                },
+                Err(e) => {
+                    tracing::warn!(resource = %run.resource, error = %e, "could not be read back");
+                    Verified {
+                        left: plan.writes.iter().map(|w| w.path.clone()).collect(),
+                        ..Verified::default()
+                    }
+                }
+            };
+            let settled = verified.left.is_empty() || verified.gone || !succeeded;
+            if settled || at.duration_since(start) >= LAG || at >= run.deadline {
+                return verified;
+            }
+            self.clock.sleep(wait).await;
+            wait = wait.saturating_mul(2).min(Duration::from_millis(500));
+        }
+    }
+
+    /// Looks again at records whose calls succeeded while reads didn't show it: they end as soon
+    /// as it shows, and never get a new plan.
+    pub(crate) async fn recheck(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        live: &Image,
+        pending: Vec<(usize, Record)>,
+    ) -> Result<Vec<(usize, Disposition)>, Attempt> {
+        let mut close = Close::of(run.resource.clone());
+        let mut ends = Vec::new();
+        let now = self.clock.now();
+        for (index, mut record) in pending {
+            let Some(plan) = &record.plan else {
+                ends.push((index, Disposition::Done));
+                continue;
+            };
+            let writes = plan.writes.len();
+            let since = record.stages.applied.map(|at| now.duration_since(at));
+            record.outcome = if left(kind, plan, Some(live)).is_empty() {
+                record.stages.verified = Some(now);
+                Outcome::new(OutcomeKind::Reverted, put_back(writes))
+            } else if since.is_some_and(|s| s < GIVEN_UP_AFTER) {
+                ends.push((
+                    index,
+                    Disposition::retry(PENDING_AGAIN, "still not visible"),
+                ));
+                continue;
+            } else {
+                Outcome::new(
+                    OutcomeKind::Failed,
+                    "the calls succeeded, but it was never seen to be back",
+                )
+            };
+            record.revision += 1;
+            record.stages.closed = Some(now);
+            close.records.push(record);
+            ends.push((index, Disposition::Done));
+        }
+        match self.put(run, close, ends).await {
+            Attempt::Ended(ends) => Ok(ends),
+            again @ Attempt::Again(_) => Err(again),
+        }
+    }
+
+    /// Gives every record its outcome, and closes.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the end of one attempt, used once"
+    )]
+    pub(crate) async fn finish(
+        &self,
+        run: &Run,
+        draft: &Draft<'_>,
+        work: Work,
+        applied: Applied,
+        verified: Verified,
+        claimed_at: Timestamp,
+        mut free: Claim,
+        ends: &mut Vec<(usize, Disposition)>,
+    ) -> Attempt {
+        let mut close = Close::of(run.resource.clone());
+        for (mut record, index) in work.records {
+            let acted = record.plan.as_ref().is_some_and(|p| !p.writes.is_empty());
+            record.stages.claimed = record.stages.claimed.or(Some(claimed_at));
+            record.outcome = if acted {
+                self.outcome(draft, &record, &applied, &verified)
+            } else {
+                bystander(&record)
+            };
+            let mut end = Disposition::Done;
+            match record.outcome.kind {
+                OutcomeKind::Reverted => {
+                    record.stages.applied = applied.at;
+                    record.stages.verified = verified.at;
+                }
+                OutcomeKind::Pending => {
+                    record.stages.applied = applied.at;
+                    end = Disposition::retry(PENDING_AGAIN, record.outcome.reason.clone());
+                }
+                _ => {}
+            }
+            if acted {
+                record.sent.extend(applied.sent.iter().cloned());
+            }
+            record.stages.closed = Some(self.clock.now());
+            ends.extend(index.map(|i| (i, end)));
+            close.records.push(record);
+        }
+        free.recent.extend(applied.sent.iter().filter_map(|s| {
+            Some(OwnCall {
+                operation: s.call.operation.clone(),
+                request_id: s.request_id.clone()?,
+                at: s.at,
+            })
+        }));
+        let surplus = free.recent.len().saturating_sub(RECENT_CALLS);
+        free.recent.drain(..surplus);
+        self.keep(run, draft, &verified, &mut close);
+        close.release = Some(Release {
+            nonce: run.nonce.clone(),
+            claim: free,
+        });
+        self.put(run, close, std::mem::take(ends)).await
+    }
+
+    /// The images to keep after our own writes.
+    fn keep(&self, run: &Run, draft: &Draft<'_>, verified: &Verified, close: &mut Close) {
+        let before = draft
+            .observed
+            .as_deref()
+            .unwrap_or(&draft.looked.known.observed);
+        close.observed.clone_from(&draft.observed);
+        let (Some(seen), Some(at)) = (&verified.seen, verified.seen_at) else {
+            return;
+        };
+        if let Some(images) = undrift_core::observe::follow(draft.kind, before, seen, at, &[]) {
+            close.observed = Some(images);
+        }
+        if undrift_core::plan::holds(draft.kind, &run.resource, seen, draft.now) {
+            close.baseline = self.baseline(seen, draft.looked, close.observed.as_deref());
+        }
+    }
+
+    fn outcome(
+        &self,
+        draft: &Draft<'_>,
+        record: &Record,
+        applied: &Applied,
+        verified: &Verified,
+    ) -> Outcome {
+        let writes = record.plan.iter().flat_map(|p| &p.writes);
+        let left: Vec<_> = writes
+            .clone()
+            .filter(|w| verified.left.contains(&w.path))
+            .collect();
+        let count = writes.count();
+        if verified.conflict {
+            return Outcome::new(
+                OutcomeKind::Conflict,
+                "it kept changing while Undrift looked; a person must decide",
+            );
+        }
+        if verified.gone {
+            return Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
+        }
+        if left.is_empty() {
+            let still = self.still_wrong(draft, record, verified);
+            if let Some(policy) = still {
+                return Outcome::new(
+                    OutcomeKind::Failed,
+                    format!("written as planned, and {policy} still finds it wrong"),
+                );
+            }
+            if applied.at.is_none() {
+                return Outcome::new(
+                    OutcomeKind::ClosedByOthers,
+                    "somebody else put it back first",
+                );
+            }
+            return Outcome::new(OutcomeKind::Reverted, put_back(count));
+        }
+        match &applied.error {
+            Some(e) if e.class == ErrorClass::Denied => Outcome::new(
+                OutcomeKind::Blocked,
+                format!("AWS refused {} ({}): {}", e.operation, e.code, e.message),
+            ),
+            Some(e) if e.class == ErrorClass::Conflict => {
+                Outcome::new(OutcomeKind::Conflict, e.to_string())
+            }
+            Some(e) => Outcome::new(OutcomeKind::Failed, e.to_string()),
+            None if applied.at.is_some() && !applied.met_others => Outcome::new(
+                OutcomeKind::Pending,
+                "the calls succeeded; reads don't show it yet",
+            ),
+            None => Outcome::new(
+                OutcomeKind::Conflict,
+                "somebody else changed it while it was being put back",
+            ),
+        }
+    }
+
+    /// A policy that still finds one of the record's elements wrong.
+    fn still_wrong(
+        &self,
+        draft: &Draft<'_>,
+        record: &Record,
+        verified: &Verified,
+    ) -> Option<String> {
+        let seen = verified.seen.as_ref()?;
+        let writes = record.plan.as_ref()?.writes.iter();
+        let paths: Vec<_> = writes.map(|w| &w.path).collect();
+        let acted = record
+            .rulings
+            .iter()
+            .filter(|r| r.decision == undrift_core::decide::Decision::Act);
+        for ruling in acted {
+            let policies = &self.bundle.policies;
+            let Some(policy) = policies.iter().find(|p| p.policy.id == ruling.policy) else {
+                continue;
+            };
+            let wrong = findings(policy, draft.kind, seen).wrong;
+            if wrong.iter().any(|e| paths.contains(&&e.path)) {
+                return Some(policy.policy.id.to_string());
+            }
+        }
+        None
+    }
+}
+
+fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<ElementPath> {
+    let writes = plan.writes.iter();
+    let missing =
+        writes.filter(|w| seen.is_none_or(|image| !stands(kind, image, &w.path, w.to.as_ref())));
+    missing.map(|w| w.path.clone()).collect()
+}
+
+fn put_back(count: usize) -> String {
+    match count {
+        1 => "1 element is back to what it was before the change".to_owned(),
+        n => format!("{n} elements are back to what they were before the change"),
+    }
+}
+
+/// The outcome of a change in the same group on which nothing was to be done.
+fn bystander(record: &Record) -> Outcome {
+    match &record.decision {
+        undrift_core::decide::Decision::Propose(why) => {
+            Outcome::new(OutcomeKind::Proposed, why.to_string())
+        }
+        undrift_core::decide::Decision::Leave(why) => {
+            Outcome::new(OutcomeKind::Left, why.to_string())
+        }
+        undrift_core::decide::Decision::Act => Outcome::new(
+            OutcomeKind::ClosedByOthers,
+            "nothing of it was left to put back",
+        ),
+    }
+}

@@ -1,0 +1,398 @@
+//! The way of one resource through the house.
+
+use jiff::{SignedDuration, Timestamp};
+use undrift_core::decide::Circumstances;
+use undrift_core::kind::{Effect, Image, Kind, ResourceRef};
+use undrift_core::observe::follow;
+use undrift_core::policy::Exemptions;
+use undrift_core::record::{Outcome, OutcomeKind, Record};
+
+use crate::close::Draft;
+use crate::look::{LookError, Looked};
+use crate::port::{Clock, Close, Cloud, Journal, Switch};
+use crate::weigh::{Scales, weigh};
+use crate::{Disposition, Engine, Item, SETTLES_AFTER};
+
+/// How long reads may be repeated within one invocation before the message is put back.
+const REREADS: SignedDuration = SignedDuration::from_secs(2);
+/// The mean wait before looking again after a lost claim or a stale read, in milliseconds.
+const PAUSE_MS: f64 = 150.0;
+
+/// What an attempt came to.
+pub(crate) enum Attempt {
+    /// Each item has its end.
+    Ended(Vec<(usize, Disposition)>),
+    /// Look again.
+    Again(String),
+}
+
+/// What one run on a resource carries through its attempts.
+pub(crate) struct Run {
+    pub(crate) resource: ResourceRef,
+    pub(crate) items: Vec<Item>,
+    pub(crate) seen: Timestamp,
+    pub(crate) deadline: Timestamp,
+    /// The claim holder's word.
+    pub(crate) nonce: String,
+    /// When the first look ended.
+    first_look: Option<Timestamp>,
+    /// How often the second look differed from the first.
+    pub(crate) conflicts: u32,
+}
+
+impl Run {
+    /// A run without changes: an undo's.
+    pub(crate) fn bare(
+        resource: ResourceRef,
+        seen: Timestamp,
+        deadline: Timestamp,
+        nonce: String,
+    ) -> Self {
+        Self {
+            resource,
+            items: Vec::new(),
+            seen,
+            deadline,
+            nonce,
+            first_look: None,
+            conflicts: 0,
+        }
+    }
+}
+
+impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
+    /// Takes one resource with all its changes from the first look to the closed records.
+    pub(crate) async fn resource(
+        &self,
+        resource: ResourceRef,
+        items: Vec<Item>,
+        seen: Timestamp,
+        deadline: Timestamp,
+    ) -> Vec<(usize, Disposition)> {
+        let first = items.first().map(|i| i.change.id.to_string());
+        let mut run = Run {
+            nonce: format!(
+                "{}:{}:{:x}",
+                first.unwrap_or_default(),
+                seen.as_nanosecond(),
+                (self.clock.jitter() * f64::from(u32::MAX)) as u32
+            ),
+            resource,
+            items,
+            seen,
+            deadline,
+            first_look: None,
+            conflicts: 0,
+        };
+        loop {
+            match self.attempt(&mut run).await {
+                Attempt::Ended(ends) => return ends,
+                Attempt::Again(why) if self.clock.now() >= run.deadline => {
+                    return all(
+                        &run.items,
+                        &Disposition::retry(SignedDuration::from_secs(2), why),
+                    );
+                }
+                Attempt::Again(_) => {
+                    let wait = PAUSE_MS * (0.5 + self.clock.jitter());
+                    self.clock
+                        .sleep(std::time::Duration::from_millis(wait as u64))
+                        .await;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, run: &mut Run) -> Attempt {
+        let keys: Vec<_> = run.items.iter().map(|i| i.key.clone()).collect();
+        let looked = match self.look(&run.resource, &keys).await {
+            Ok(looked) => looked,
+            Err(LookError::Cloud(e)) => {
+                return Attempt::Ended(all(&run.items, &self.unreadable(&e)));
+            }
+            Err(e) => {
+                tracing::error!(resource = %run.resource, error = %e, "nothing is written while the journal can't be read");
+                let retry = Disposition::retry(SignedDuration::from_secs(5), e.to_string());
+                return Attempt::Ended(all(&run.items, &retry));
+            }
+        };
+        let looked_at = self.clock.now();
+        run.first_look.get_or_insert(looked_at);
+        let Some(kind) = self.kinds.get(&run.resource.kind) else {
+            return Attempt::Ended(all(&run.items, &Disposition::Done));
+        };
+        let (mut ends, fresh, pending) = self.sort(run, &looked);
+        let Some(live) = looked.seen.image.clone() else {
+            return self.vanished(run, &looked, ends, fresh, looked_at).await;
+        };
+        if !pending.is_empty() {
+            match self.recheck(run, kind, &live, pending).await {
+                Ok(rechecked) => ends.extend(rechecked),
+                Err(end) => return end,
+            }
+        }
+        let exemptions = self.exemptions(&looked);
+        let now = Circumstances {
+            bundle: &self.bundle,
+            exemptions: &exemptions,
+            paused: looked.paused,
+            now: looked_at,
+        };
+        let images: Vec<_> = looked
+            .known
+            .baseline
+            .iter()
+            .chain(&looked.known.observed)
+            .cloned()
+            .collect();
+        let scales = weigh(kind, &run.resource, &live, &fresh, &images, now);
+        let (fresh, scales) = match self.settle(run, kind, &live, fresh, scales, &images, now) {
+            Settled::Weighed(fresh, scales, back) => {
+                ends.extend(back);
+                (fresh, scales)
+            }
+            Settled::Again => return Attempt::Again("the change isn't visible yet".to_owned()),
+        };
+        let draft = Draft {
+            kind,
+            live: &live,
+            looked: &looked,
+            items: &fresh,
+            scales,
+            looked_at,
+            decided_at: self.clock.now(),
+            observed: self.followed(run, kind, &live, &looked),
+            now,
+        };
+        if draft.must_claim(looked_at) {
+            self.carry_out(run, draft, ends).await
+        } else {
+            self.file(run, draft, ends).await
+        }
+    }
+
+    /// The exemptions of the bundle and of the table.
+    fn exemptions(&self, looked: &Looked) -> Exemptions {
+        let mut all = self.bundle.exemptions.clone();
+        all.0.extend(looked.known.exemptions.0.iter().cloned());
+        all
+    }
+
+    /// The kept images as they are to stand after this look. Every event counts, also those that
+    /// are not judged.
+    fn followed(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        live: &Image,
+        looked: &Looked,
+    ) -> Option<Vec<undrift_core::judge::DatedImage>> {
+        let effects: Vec<(Timestamp, &Effect)> = run
+            .items
+            .iter()
+            .map(|i| (i.change.time, &i.effect))
+            .collect();
+        follow(kind, &looked.known.observed, live, looked.seen.at, &effects)
+    }
+
+    /// Takes out what needs no judging: what has a closed record already, what another
+    /// invocation is at, and our own calls.
+    fn sort(&self, run: &Run, looked: &Looked) -> Sorted {
+        let now = self.clock.now();
+        let (mut ends, mut fresh, mut pending) = (Vec::new(), Vec::new(), Vec::new());
+        let claim = looked.known.claim.as_ref();
+        for item in &run.items {
+            match looked.known.records.get(&item.key) {
+                Some(record) if record.outcome.kind == OutcomeKind::Pending => {
+                    pending.push((item.index, record.clone()));
+                    continue;
+                }
+                Some(_) => {
+                    ends.push((item.index, Disposition::Done));
+                    continue;
+                }
+                None => {}
+            }
+            let held = claim.and_then(|c| c.held.as_ref());
+            let in_work = held.filter(|h| h.records.iter().any(|r| r.key == item.key));
+            if let Some(held) = in_work.filter(|h| h.nonce != run.nonce) {
+                if now < held.lease {
+                    let wait = Disposition::retry(
+                        held.lease.duration_since(now),
+                        "another invocation is at it",
+                    );
+                    ends.push((item.index, wait));
+                }
+                // Otherwise whoever takes over the lease closes its record.
+                continue;
+            }
+            if self.is_own(item, claim) {
+                ends.push((item.index, Disposition::Done));
+                continue;
+            }
+            fresh.push(item.clone());
+        }
+        (ends, fresh, pending)
+    }
+
+    /// The change is a call of our own: made by one of our roles, and a step that was recorded.
+    /// One of our roles alone is not enough: that is an alarm, and judged as anybody's.
+    fn is_own(&self, item: &Item, claim: Option<&crate::port::Claim>) -> bool {
+        let principal = item.change.actor.principal.as_ref();
+        if !principal.is_some_and(|p| self.own_roles.contains(p)) {
+            return false;
+        }
+        let name = item.change.name.as_str();
+        let recorded = claim.is_some_and(|c| {
+            let sent = c
+                .recent
+                .iter()
+                .any(|own| Some(&own.request_id) == item.change.request_id.as_ref());
+            let planned = c
+                .held
+                .as_ref()
+                .is_some_and(|h| h.plan.steps.iter().any(|s| s.call.operation == name));
+            sent || planned
+        });
+        if !recorded {
+            tracing::error!(alarm = "own role, no record", event = %item.change.id, name,
+                resource = %item.key.resource, "a call under Undrift's own role matches no recorded step");
+        }
+        recorded
+    }
+
+    /// The resource doesn't exist.
+    async fn vanished(
+        &self,
+        run: &Run,
+        looked: &Looked,
+        mut ends: Vec<(usize, Disposition)>,
+        fresh: Vec<Item>,
+        looked_at: Timestamp,
+    ) -> Attempt {
+        let mut close = Close::of(run.resource.clone());
+        for item in &fresh {
+            let age = looked_at.duration_since(item.change.time);
+            let judged = self.bundle.listening(&item.change).next().is_some();
+            if judged && age < SETTLES_AFTER && item.effect != Effect::Deleted {
+                ends.push((item.index, young(age, "the resource isn't visible yet")));
+                continue;
+            }
+            ends.push((item.index, Disposition::Done));
+            if judged {
+                let outcome = Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
+                let mut record = self.bare(run, item, looked, outcome);
+                record.stages.looked = Some(looked_at);
+                record.stages.closed = Some(self.clock.now());
+                close.records.push(record);
+            }
+        }
+        if let Some(claim) = &looked.known.claim
+            && let Some(held) = claim.held.as_ref().filter(|h| h.lease <= looked_at)
+        {
+            // What a crash left open ends here too.
+            for record in &held.records {
+                let mut record = record.clone();
+                record.outcome = Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
+                record.stages.closed = Some(self.clock.now());
+                close.records.push(record);
+            }
+            close.release = Some(crate::port::Release {
+                nonce: held.nonce.clone(),
+                claim: crate::port::Claim {
+                    held: None,
+                    ..claim.clone()
+                },
+            });
+        }
+        self.put(run, close, ends).await
+    }
+
+    /// Deals with changes whose effect the live image doesn't show: looked at again for a moment,
+    /// then put back; once old enough, somebody else has closed them.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one attempt's findings, used once"
+    )]
+    fn settle(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        live: &Image,
+        fresh: Vec<Item>,
+        scales: Scales,
+        images: &[undrift_core::judge::DatedImage],
+        now: Circumstances<'_>,
+    ) -> Settled {
+        let judged = |item: &Item| self.bundle.listening(&item.change).next().is_some();
+        let age = |item: &Item| now.now.duration_since(item.change.time);
+        let invisible: Vec<bool> = fresh
+            .iter()
+            .zip(&scales.changes)
+            .map(|(item, w)| w.invisible && judged(item))
+            .collect();
+        if !invisible.contains(&true) {
+            return Settled::Weighed(fresh, scales, Vec::new());
+        }
+        let is_young = |item: &Item| age(item) < SETTLES_AFTER;
+        let young_ones = fresh
+            .iter()
+            .zip(&invisible)
+            .any(|(i, inv)| *inv && is_young(i));
+        let rereading = run
+            .first_look
+            .is_some_and(|first| now.now.duration_since(first) < REREADS);
+        if young_ones && rereading {
+            return Settled::Again;
+        }
+        let mut back = Vec::new();
+        let mut kept = Vec::new();
+        let mut closed_by_others = Vec::new();
+        for (item, invisible) in fresh.into_iter().zip(invisible) {
+            if invisible && is_young(&item) {
+                back.push((
+                    item.index,
+                    young(age(&item), "the change isn't visible yet"),
+                ));
+            } else {
+                closed_by_others.push(invisible);
+                kept.push(item);
+            }
+        }
+        let mut scales = weigh(kind, &run.resource, live, &kept, images, now);
+        for (i, _) in closed_by_others.iter().enumerate().filter(|(_, c)| **c) {
+            let Some(item) = kept.get(i) else { continue };
+            // What would have been found, had nobody closed it before us.
+            let image = undrift_core::observe::after(kind, live, &item.effect);
+            let one = std::slice::from_ref(item);
+            let would = weigh(kind, &run.resource, &image, one, images, now);
+            if let (Some(slot), Some(would)) = (scales.changes.get_mut(i), would.changes.first()) {
+                slot.assessments.clone_from(&would.assessments);
+                slot.rulings.clear();
+                slot.invisible = true;
+            }
+        }
+        Settled::Weighed(kept, scales, back)
+    }
+}
+
+/// What has its end already, what is to be judged, and what is to be looked at again.
+type Sorted = (Vec<(usize, Disposition)>, Vec<Item>, Vec<(usize, Record)>);
+
+/// What became of changes that can't be seen.
+enum Settled {
+    Weighed(Vec<Item>, Scales, Vec<(usize, Disposition)>),
+    Again,
+}
+
+/// Put back until the event is old enough, and for at least two seconds.
+fn young(age: SignedDuration, why: &str) -> Disposition {
+    Disposition::retry((SETTLES_AFTER - age).max(SignedDuration::from_secs(2)), why)
+}
+
+pub(crate) fn all(items: &[Item], disposition: &Disposition) -> Vec<(usize, Disposition)> {
+    items
+        .iter()
+        .map(|i| (i.index, disposition.clone()))
+        .collect()
+}
