@@ -1,0 +1,166 @@
+"""Starts moto, the emulated AWS account, for one parent process.
+
+Usage: python serve.py [PORT] [SERVICE ...]
+
+Listens on 127.0.0.1 only, on PORT (0 or absent: a free one), prints `ready PORT` on standard output once
+it accepts connections, and ends when its standard input reaches end of file. The parent holds the other
+end of that pipe, so the kernel closes it however the parent ends, a SIGKILL included, and nothing is left
+behind. The SERVICEs are loaded in the background before their first call asks for them.
+
+No operation of moto is altered. What differs from its own server is only how calls are carried:
+
+- Connections are kept alive and answered in one write. Werkzeug's handler closes each one, after waiting
+  10 ms for bytes nobody sends.
+- Calls of one service run one at a time. AWS makes a DynamoDB conditional write or a security-group change
+  atomic; moto's threads may switch between its check and its write.
+"""
+
+import io
+import os
+import socket
+import sys
+import threading
+from http.server import ThreadingHTTPServer
+
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+
+from moto.moto_server.werkzeug_app import (  # noqa: E402
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+
+
+class Handler(MotoRequestHandler):
+    """One kept-alive connection. The request is read whole before moto sees it, the answer written at once."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def run_wsgi(self):
+        environ = self.make_environ()
+        if environ.pop("wsgi.input_terminated", False):
+            body = environ["wsgi.input"].read()
+            environ.pop("HTTP_TRANSFER_ENCODING", None)
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        started = {}
+
+        def start_response(status, headers, exc_info=None):
+            started["status"], started["headers"] = status, headers
+            return None
+
+        try:
+            answer = self.server.app(environ, start_response)
+            try:
+                payload = b"".join(answer)
+            finally:
+                if hasattr(answer, "close"):
+                    answer.close()
+        except Exception as error:  # moto's own 500, for the caller to see as one
+            payload = f"{type(error).__name__}: {error}".encode()
+            started["status"], started["headers"] = "500 Internal Server Error", [("Content-Type", "text/plain")]
+        code, _, reason = started["status"].partition(" ")
+        self.send_response(int(code), reason)
+        length_known = False
+        for key, value in started["headers"]:
+            name = key.lower()
+            if name in ("connection", "transfer-encoding") or (name == "date"):
+                continue
+            if name == "content-length":
+                # A HEAD answer's length is that of the body it does not carry.
+                length_known = self.command == "HEAD"
+                if not length_known:
+                    continue
+            self.send_header(key, value)
+        bodyless = self.command == "HEAD" or code in ("204", "304")
+        if not length_known and code not in ("204", "304"):
+            self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        if not bodyless:
+            self.wfile.write(payload)
+        self.wfile.flush()
+
+    def log_request(self, *_args):
+        pass
+
+    def log_message(self, *_args):
+        pass
+
+
+class Application(DomainDispatcherApplication):
+    """Moto's dispatcher with one lock per service."""
+
+    def __init__(self):
+        super().__init__(create_backend_app)
+        self.service_locks = {}
+
+    def __call__(self, environ, start_response):
+        app = self.get_application(environ)
+        with self.service_locks.setdefault(id(app), threading.RLock()):
+            return app(environ, start_response)
+
+    def load(self, service):
+        """Imports a service's code and compiles its routes."""
+        with self.lock:
+            if service not in self.app_instances:
+                self.app_instances[service] = create_backend_app(service)
+
+
+class Server(ThreadingHTTPServer):
+    """What `WSGIRequestHandler` expects of its server, without werkzeug's banner."""
+
+    daemon_threads = True
+    request_queue_size = 512
+    multithread = True
+    multiprocess = False
+    ssl_context = None
+    passthrough_errors = False
+    _server_version = "moto"
+
+    def __init__(self, address, app):
+        self.app = app
+        super().__init__(address, Handler)
+
+    def server_bind(self):
+        # HTTPServer's own looks up the host's name, which can take seconds without a resolver.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = self.server_address[:2]
+
+    def handle_error(self, _request, _client_address):
+        pass
+
+    def log(self, _kind, _message, *_args):
+        pass
+
+
+def end_with_parent():
+    """Blocks until standard input ends, then ends the process without waiting for any thread."""
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+def main():
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    app = Application()
+    server = Server(("127.0.0.1", port), app)
+    print(f"ready {server.server_port}", flush=True)
+    services = sys.argv[2:]
+
+    def load_all():
+        for service in services:
+            app.load(service)
+
+    threading.Thread(target=load_all, daemon=True).start()
+    server.serve_forever(poll_interval=3600)
+
+
+if __name__ == "__main__":
+    main()
