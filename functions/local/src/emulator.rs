@@ -1,0 +1,106 @@
+//! Moto as a child process of ours.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::error::LocalError;
+use crate::venv::Venv;
+
+/// How long moto may take to import itself and listen: about half a second when idle.
+const START_LIMIT: Duration = Duration::from_mins(1);
+
+/// A running moto. It ends when this is dropped, and also when this process ends in any way, since the
+/// launcher watches the pipe we hold.
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    port: u16,
+    child: Child,
+    // Held open for as long as moto shall live.
+    _stdin: Option<ChildStdin>,
+}
+
+impl Emulator {
+    /// Starts moto on a free port of 127.0.0.1 and waits until it listens. `services` (moto's names) are loaded
+    /// in the background before their first call.
+    pub(crate) async fn start(
+        venv: &Venv,
+        launcher: &Path,
+        services: &[&str],
+    ) -> Result<Self, LocalError> {
+        let failed = |reason: String| LocalError::EmulatorFailed { reason };
+        let mut child = Command::new(venv.python())
+            .arg(launcher)
+            .arg("0")
+            .args(services)
+            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env_remove("PYTHONPATH")
+            .env_remove("PYTHONHOME")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A terminal's interrupt goes to us; moto ends through its pipe, after the functions did.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed(error.to_string()))?;
+        let stdin = child.stdin.take();
+        let stdout = child
+            .stdout
+            .take()
+            .ok_or_else(|| failed("no standard output".into()))?;
+        let mut stderr = child
+            .stderr
+            .take()
+            .ok_or_else(|| failed("no standard error".into()))?;
+        let mut line = String::new();
+        let mut lines = BufReader::new(stdout);
+        let read = tokio::time::timeout(START_LIMIT, lines.read_line(&mut line)).await;
+        let port = line
+            .trim()
+            .strip_prefix("ready ")
+            .and_then(|port| port.parse().ok());
+        let Some(port) = port else {
+            let reason = if read.is_err() {
+                format!("no answer in {START_LIMIT:?}")
+            } else {
+                let mut text = String::new();
+                let _ =
+                    tokio::time::timeout(Duration::from_secs(2), stderr.read_to_string(&mut text))
+                        .await;
+                text
+            };
+            return Err(failed(reason));
+        };
+        // Whatever moto prints later is dropped, but must be read, or it would block on a full pipe.
+        tokio::spawn(async move {
+            let mut sink = tokio::io::sink();
+            let _ = tokio::io::copy(&mut stderr, &mut sink).await;
+        });
+        tokio::spawn(async move {
+            let mut sink = tokio::io::sink();
+            let _ = tokio::io::copy(&mut lines, &mut sink).await;
+        });
+        Ok(Self {
+            port,
+            child,
+            _stdin: stdin,
+        })
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends moto and waits for its end.
+    pub(crate) async fn stop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill().await;
+    }
+}

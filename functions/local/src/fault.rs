@@ -1,0 +1,213 @@
+//! Failures on demand, for calls through the trail.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use serde_json::json;
+
+use crate::http;
+use crate::ids;
+use crate::model::{Protocol, Service};
+
+/// What happens to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultAction {
+    /// It is refused with this HTTP status and AWS error code, in the service's own error form.
+    Status(u16, String),
+    /// The connection closes and AWS never saw the call.
+    CloseBeforeForward,
+    /// AWS does it, and the connection closes before the answer.
+    CloseAfterForward,
+    /// AWS does it after so many milliseconds.
+    Delay(u64),
+    /// AWS does it, and answers so many milliseconds later.
+    DelayAnswer(u64),
+    /// A status 200 with this body, which AWS never sent.
+    Body(String),
+}
+
+/// A failure that waits for its call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultRule {
+    /// The service's signing name (`ec2`, `dynamodb`); none: any.
+    pub service: Option<String>,
+    /// The operation; none: any.
+    pub operation: Option<String>,
+    /// The caller's access key; none: anyone's.
+    pub access_key: Option<String>,
+    /// How many matching calls go through before it strikes.
+    pub after: u32,
+    /// How often it strikes.
+    pub times: u32,
+    /// What it does.
+    pub action: FaultAction,
+}
+
+impl FaultRule {
+    /// Strikes the next `times` calls of an operation.
+    #[must_use]
+    pub fn new(service: &str, operation: &str, times: u32, action: FaultAction) -> Self {
+        let (service, operation) = (Some(service.to_owned()), Some(operation.to_owned()));
+        Self {
+            service,
+            operation,
+            access_key: None,
+            after: 0,
+            times,
+            action,
+        }
+    }
+}
+
+/// A failure that struck.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Struck {
+    /// The call's number in the log of calls.
+    pub seq: u64,
+    /// The service's signing name.
+    pub service: String,
+    /// The operation.
+    pub operation: String,
+    /// What was done.
+    pub action: FaultAction,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rules: Vec<FaultRule>,
+    struck: Vec<Struck>,
+    latency: Duration,
+    dynamodb_latency: Duration,
+}
+
+/// The failures and delays of a trail. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Faults(Arc<Mutex<State>>);
+
+impl Faults {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds a rule; of several that match a call, the first added strikes.
+    pub fn add(&self, rule: FaultRule) {
+        self.with(|state| state.rules.push(rule));
+    }
+
+    /// Removes all rules and delays, and forgets what struck.
+    pub fn clear(&self) {
+        self.with(|state| *state = State::default());
+    }
+
+    /// What struck so far, in order.
+    #[must_use]
+    pub fn struck(&self) -> Vec<Struck> {
+        self.with(|state| state.struck.clone())
+    }
+
+    /// Delays every call from now on: those to `DynamoDB` by the second time, all others by the first.
+    pub fn set_latency(&self, others: Duration, dynamodb: Duration) {
+        self.with(|state| {
+            state.latency = others;
+            state.dynamodb_latency = dynamodb;
+        });
+    }
+
+    pub(crate) fn latency(&self, service: &str) -> Duration {
+        self.with(|state| {
+            if service == "dynamodb" {
+                state.dynamodb_latency
+            } else {
+                state.latency
+            }
+        })
+    }
+
+    pub(crate) fn strike(
+        &self,
+        seq: u64,
+        service: &str,
+        operation: &str,
+        access_key: &str,
+    ) -> Option<FaultAction> {
+        self.with(|state| {
+            let fits =
+                |want: &Option<String>, is: &str| want.as_deref().is_none_or(|want| want == is);
+            for rule in &mut state.rules {
+                if rule.times == 0
+                    || !fits(&rule.service, service)
+                    || !fits(&rule.operation, operation)
+                    || !fits(&rule.access_key, access_key)
+                {
+                    continue;
+                }
+                if rule.after > 0 {
+                    rule.after -= 1;
+                    continue;
+                }
+                rule.times -= 1;
+                let (service, operation) = (service.to_owned(), operation.to_owned());
+                state.struck.push(Struck {
+                    seq,
+                    service,
+                    operation,
+                    action: rule.action.clone(),
+                });
+                return Some(rule.action.clone());
+            }
+            None
+        })
+    }
+}
+
+/// A refusal as the service itself would write it.
+pub(crate) fn refusal(
+    service: Option<&Service>,
+    status: u16,
+    code: &str,
+    message: &str,
+) -> Response<Full<Bytes>> {
+    let id = ids::uuid();
+    let message_xml = quick_xml::escape::escape(message);
+    let protocol = service.map_or(Protocol::Json, |service| service.protocol);
+    let mut response = match protocol {
+        Protocol::Ec2 => http::text(
+            status,
+            "text/xml;charset=UTF-8",
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code><Message>{message_xml}</Message></Error></Errors><RequestID>{id}</RequestID></Response>"
+            ),
+        ),
+        Protocol::Query => http::text(
+            status,
+            "text/xml",
+            format!(
+                "<ErrorResponse><Error><Type>{}</Type><Code>{code}</Code><Message>{message_xml}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>",
+                if status >= 500 { "Receiver" } else { "Sender" }
+            ),
+        ),
+        Protocol::RestXml => http::text(
+            status,
+            "application/xml",
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message_xml}</Message><RequestId>{id}</RequestId></Error>"
+            ),
+        ),
+        Protocol::Json | Protocol::RestJson | Protocol::Other => http::text(
+            status,
+            "application/x-amz-json-1.0",
+            json!({ "__type": code, "message": message }).to_string(),
+        ),
+    };
+    if matches!(
+        protocol,
+        Protocol::Json | Protocol::RestJson | Protocol::Other
+    ) {
+        http::set(response.headers_mut(), "x-amzn-errortype", code);
+    }
+    http::set(response.headers_mut(), "x-amzn-requestid", &id);
+    response
+}

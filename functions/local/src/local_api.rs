@@ -1,0 +1,176 @@
+//! The AWS operations that the local account answers itself: SQS for its own queues, Lambda's `Invoke` for its own
+//! functions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+
+use crate::fault;
+use crate::http::{self, Asked};
+use crate::ids;
+use crate::mapping;
+use crate::queue::Queue;
+use crate::request::{Identified, Raw};
+use crate::runtime::FunctionError;
+use crate::trail::Trail;
+
+/// The answer, if the call concerns something hosted here; none: it is moto's.
+pub(crate) async fn answer(
+    trail: &Arc<Trail>,
+    call: &Identified,
+    asked: &Asked,
+) -> Option<Response<Full<Bytes>>> {
+    let raw = Raw {
+        method: &asked.method,
+        target: &asked.target,
+        headers: &asked.headers,
+        body: &asked.body,
+    };
+    match call.service.name.as_str() {
+        "sqs" => sqs(trail, call, &raw.input(&call.service, &call.operation)),
+        "lambda" if call.operation == "Invoke" => invoke(trail, call, asked, &raw).await,
+        _ => None,
+    }
+}
+
+fn sqs(trail: &Trail, call: &Identified, input: &Value) -> Option<Response<Full<Bytes>>> {
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
+    let name = text("QueueUrl").map_or_else(|| text("QueueName"), |url| url.rsplit('/').next())?;
+    let queue = trail.queue(name)?;
+    let refused = |status: u16, code: &str, message: &str| {
+        fault::refusal(Some(&call.service), status, code, message)
+    };
+    let answered = match call.operation.as_str() {
+        "ChangeMessageVisibility" => match change(&queue, input) {
+            Ok(()) => json!({}),
+            Err((code, message)) => return Some(refused(400, code, message)),
+        },
+        "ChangeMessageVisibilityBatch" => {
+            let entries = input
+                .get("Entries")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
+            let id = |entry: &Value| entry.get("Id").cloned().unwrap_or_default();
+            let (mut done, mut failed) = (Vec::new(), Vec::new());
+            for entry in &entries {
+                match change(&queue, entry) {
+                    Ok(()) => done.push(json!({ "Id": id(entry) })),
+                    Err((code, message)) => {
+                        failed.push(json!({ "Id": id(entry), "SenderFault": true, "Code": code, "Message": message }));
+                    }
+                }
+            }
+            json!({ "Successful": done, "Failed": failed })
+        }
+        "DeleteMessage" => {
+            queue.delete(text("ReceiptHandle").unwrap_or_default());
+            json!({})
+        }
+        "SendMessage" => {
+            let body = text("MessageBody").unwrap_or_default();
+            json!({ "MessageId": queue.send(body), "MD5OfMessageBody": mapping::md5(body) })
+        }
+        "GetQueueUrl" => {
+            let account = queue.arn().split(':').nth(4).unwrap_or_default();
+            json!({ "QueueUrl": format!("{}/{account}/{name}", trail.endpoint()) })
+        }
+        "GetQueueAttributes" => {
+            let (visible, hidden) = queue.depth();
+            json!({ "Attributes": {
+                "QueueArn": queue.arn(),
+                "ApproximateNumberOfMessages": visible.to_string(),
+                "ApproximateNumberOfMessagesNotVisible": hidden.to_string(),
+                "ApproximateNumberOfMessagesDelayed": "0",
+                "VisibilityTimeout": queue.options().visibility.as_secs().to_string(),
+            } })
+        }
+        _ => return None,
+    };
+    Some(ok(&call.service.json_version, &answered))
+}
+
+fn ok(version: &str, value: &Value) -> Response<Full<Bytes>> {
+    let mut response = http::text(
+        200,
+        &format!("application/x-amz-json-{version}"),
+        value.to_string(),
+    );
+    http::set(response.headers_mut(), "x-amzn-requestid", &ids::uuid());
+    response
+}
+
+fn change(queue: &Queue, input: &Value) -> Result<(), (&'static str, &'static str)> {
+    let receipt = input
+        .get("ReceiptHandle")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let seconds = input
+        .get("VisibilityTimeout")
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
+    if seconds > 43_200 {
+        return Err((
+            "InvalidParameterValue",
+            "the visibility time-out is at most 12 hours",
+        ));
+    }
+    if queue.change_visibility(receipt, Duration::from_secs(seconds)) {
+        return Ok(());
+    }
+    Err((
+        "ReceiptHandleIsInvalid",
+        "the receipt handle is not of a message in flight",
+    ))
+}
+
+async fn invoke(
+    trail: &Arc<Trail>,
+    call: &Identified,
+    asked: &Asked,
+    raw: &Raw<'_>,
+) -> Option<Response<Full<Bytes>>> {
+    let input = raw.input(&call.service, &call.operation);
+    let named = input.get("FunctionName").and_then(Value::as_str)?;
+    let name = named.split(":function:").last()?.split(':').next()?;
+    let function = trail.function(name)?;
+    let payload: Value = if asked.body.is_empty() {
+        json!({})
+    } else {
+        serde_json::from_slice(&asked.body).ok()?
+    };
+    if input.get("InvocationType").and_then(Value::as_str) == Some("Event") {
+        tokio::spawn(async move {
+            // Nobody waits for the answer of an asynchronous invocation.
+            let _ = function.invoke(&payload).await;
+        });
+        return Some(http::text(202, "application/json", ""));
+    }
+    let mut response = match function.invoke(&payload).await {
+        Ok(value) => http::text(200, "application/json", value.to_string()),
+        Err(error) => {
+            let (kind, message) = match error {
+                FunctionError::Failed {
+                    error_type,
+                    message,
+                } => (error_type, message),
+                FunctionError::TimedOut { after } => {
+                    let text = format!("Task timed out after {:.2} seconds", after.as_secs_f64());
+                    ("Sandbox.Timedout".to_owned(), text)
+                }
+                other => ("Runtime.ExitError".to_owned(), other.to_string()),
+            };
+            let body = json!({ "errorType": kind, "errorMessage": message }).to_string();
+            let mut response = http::text(200, "application/json", body);
+            http::set(response.headers_mut(), "x-amz-function-error", "Unhandled");
+            response
+        }
+    };
+    http::set(response.headers_mut(), "x-amzn-requestid", &ids::uuid());
+    http::set(response.headers_mut(), "x-amz-executed-version", "$LATEST");
+    Some(response)
+}

@@ -1,0 +1,456 @@
+//! A queue with the semantics of SQS, in memory, and the ways its deliveries may go wrong.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::ids::{self, Chance};
+
+/// How a queue treats its messages.
+#[derive(Debug, Clone)]
+pub struct QueueOptions {
+    /// How long a received message stays hidden. SQS's default is 30 s.
+    pub visibility: Duration,
+    /// After how many receives a message goes to the dead letters instead; none: never.
+    pub max_receives: Option<u32>,
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        Self {
+            visibility: Duration::from_secs(30),
+            max_receives: None,
+        }
+    }
+}
+
+/// What may go wrong between sender and receiver. The default is nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QueueFaults {
+    /// Repeats the same chance; two runs with one seed and the same sends go alike.
+    pub seed: u64,
+    /// Each message is first visible after a time between these.
+    pub delay: (Duration, Duration),
+    /// The probability (0 to 1) that a message arrives a second time.
+    pub duplicate: f64,
+    /// The probability (0 to 1) that a message never arrives.
+    pub loss: f64,
+    /// Whether messages arrive in any order.
+    pub reorder: bool,
+}
+
+/// A received message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The message's id, the same at every receive.
+    pub id: String,
+    /// What deletes or hides it; only the newest receive's handle works.
+    pub receipt: String,
+    /// The body.
+    pub body: String,
+    /// How often it was received, this time included.
+    pub receives: u32,
+    /// When it was sent, in milliseconds since 1970.
+    pub sent_ms: i64,
+    /// When it was received first, in milliseconds since 1970.
+    pub first_received_ms: i64,
+}
+
+/// A message that was received too often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The message's id.
+    pub id: String,
+    /// The body.
+    pub body: String,
+    /// How often it was received.
+    pub receives: u32,
+}
+
+#[derive(Debug)]
+struct Message {
+    id: String,
+    body: String,
+    sent_ms: i64,
+    visible_at: Instant,
+    receives: u32,
+    receipt: Option<String>,
+    first_received_ms: Option<i64>,
+}
+
+#[derive(Debug)]
+struct State {
+    messages: Vec<Message>,
+    dead: Vec<DeadLetter>,
+    faults: QueueFaults,
+    chance: Chance,
+}
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    arn: String,
+    options: QueueOptions,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+/// A queue. Clones are the same queue.
+#[derive(Debug, Clone)]
+pub struct Queue(Arc<Inner>);
+
+impl Queue {
+    /// An empty queue. The ARN is only told to receivers.
+    #[must_use]
+    pub fn new(name: &str, arn: &str, options: QueueOptions) -> Self {
+        let state = State {
+            messages: Vec::new(),
+            dead: Vec::new(),
+            faults: QueueFaults::default(),
+            chance: Chance::new(0),
+        };
+        let (name, arn) = (name.to_owned(), arn.to_owned());
+        Self(Arc::new(Inner {
+            name,
+            arn,
+            options,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its ARN.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        &self.0.arn
+    }
+
+    /// Its options.
+    #[must_use]
+    pub fn options(&self) -> &QueueOptions {
+        &self.0.options
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on deliveries go wrong like this. Messages already sent are not affected, but by the order.
+    pub fn set_faults(&self, faults: QueueFaults) {
+        let mut state = self.state();
+        state.chance = Chance::new(faults.seed);
+        state.faults = faults;
+    }
+
+    /// Sends a message; the answer is its id, also for one that is lost.
+    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
+    pub fn send(&self, body: &str) -> String {
+        let id = ids::uuid();
+        let mut state = self.state();
+        let faults = state.faults.clone();
+        if state.chance.happens(faults.loss) {
+            return id;
+        }
+        let copies = if state.chance.happens(faults.duplicate) {
+            2
+        } else {
+            1
+        };
+        for copy in 0..copies {
+            let (least, most) = faults.delay;
+            let spread = u64::try_from(most.saturating_sub(least).as_micros()).unwrap_or(u64::MAX);
+            let delay = least + Duration::from_micros(state.chance.below(spread.saturating_add(1)));
+            let message = Message {
+                id: if copy == 0 { id.clone() } else { ids::uuid() },
+                body: body.to_owned(),
+                sent_ms: now_ms(),
+                visible_at: Instant::now() + delay,
+                receives: 0,
+                receipt: None,
+                first_received_ms: None,
+            };
+            let length = u64::try_from(state.messages.len()).unwrap_or(u64::MAX);
+            let at = if faults.reorder {
+                state.chance.below(length.saturating_add(1))
+            } else {
+                length
+            };
+            let at = usize::try_from(at)
+                .unwrap_or(usize::MAX)
+                .min(state.messages.len());
+            state.messages.insert(at, message);
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
+        id
+    }
+
+    /// Receives up to `max` messages, waiting up to `wait` for the first.
+    pub async fn receive(&self, max: usize, wait: Duration) -> Vec<Delivery> {
+        let until = Instant::now() + wait;
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            // Registered before looking, so that a send in between is not missed.
+            changed.as_mut().enable();
+            let taken = self.take(max);
+            let now = Instant::now();
+            if !taken.is_empty() || now >= until {
+                return taken;
+            }
+            let next = self
+                .state()
+                .messages
+                .iter()
+                .map(|message| message.visible_at)
+                .min();
+            let wake = next.map_or(until, |next| next.min(until));
+            tokio::select! {
+                () = &mut changed => {}
+                () = tokio::time::sleep_until(wake) => {}
+            }
+        }
+    }
+
+    fn take(&self, max: usize) -> Vec<Delivery> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let state = &mut *state;
+        let mut taken = Vec::new();
+        let limit = self.0.options.max_receives;
+        let mut at = 0;
+        while taken.len() < max {
+            let Some(message) = state.messages.get_mut(at) else {
+                break;
+            };
+            if message.visible_at > now {
+                at += 1;
+                continue;
+            }
+            if limit.is_some_and(|limit| message.receives >= limit) {
+                let message = state.messages.remove(at);
+                state.dead.push(DeadLetter {
+                    id: message.id,
+                    body: message.body,
+                    receives: message.receives,
+                });
+                continue;
+            }
+            let receipt = ids::uuid();
+            message.receives += 1;
+            message.receipt = Some(receipt.clone());
+            message.visible_at = now + self.0.options.visibility;
+            let first_received_ms = *message.first_received_ms.get_or_insert_with(now_ms);
+            taken.push(Delivery {
+                id: message.id.clone(),
+                receipt,
+                body: message.body.clone(),
+                receives: message.receives,
+                sent_ms: message.sent_ms,
+                first_received_ms,
+            });
+            at += 1;
+        }
+        taken
+    }
+
+    /// Deletes a message; false if the handle is not its newest or it is gone.
+    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
+    pub fn delete(&self, receipt: &str) -> bool {
+        let mut state = self.state();
+        let before = state.messages.len();
+        state
+            .messages
+            .retain(|message| message.receipt.as_deref() != Some(receipt));
+        let deleted = state.messages.len() < before;
+        drop(state);
+        self.0.changed.notify_waiters();
+        deleted
+    }
+
+    /// Hides a received message for a new time from now; false as for [`Self::delete`].
+    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
+    pub fn change_visibility(&self, receipt: &str, visibility: Duration) -> bool {
+        let mut state = self.state();
+        let found = state
+            .messages
+            .iter_mut()
+            .find(|message| message.receipt.as_deref() == Some(receipt));
+        let Some(message) = found else { return false };
+        message.visible_at = Instant::now() + visibility;
+        drop(state);
+        self.0.changed.notify_waiters();
+        true
+    }
+
+    /// How many messages wait, and how many are received and not yet deleted.
+    #[must_use]
+    pub fn depth(&self) -> (usize, usize) {
+        let now = Instant::now();
+        let state = self.state();
+        let hidden = |message: &&Message| message.receipt.is_some() && message.visible_at > now;
+        let in_flight = state.messages.iter().filter(hidden).count();
+        (state.messages.len() - in_flight, in_flight)
+    }
+
+    /// Whether nothing waits and nothing is in flight.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.state().messages.is_empty()
+    }
+
+    /// The messages that were received too often.
+    #[must_use]
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.state().dead.clone()
+    }
+
+    /// Puts the dead letters back as new messages; the answer is how many.
+    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
+    pub fn redrive(&self) -> usize {
+        let dead = std::mem::take(&mut self.state().dead);
+        for letter in &dead {
+            self.send(&letter.body);
+        }
+        dead.len()
+    }
+
+    /// Empties it, dead letters included, and ends its faults.
+    pub fn purge(&self) {
+        let mut state = self.state();
+        state.messages.clear();
+        state.dead.clear();
+        state.faults = QueueFaults::default();
+    }
+}
+
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(max_receives: Option<u32>) -> Queue {
+        Queue::new(
+            "q",
+            "arn",
+            QueueOptions {
+                visibility: Duration::from_secs(10),
+                max_receives,
+            },
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_received_message_is_hidden_until_its_time_is_over() {
+        let queue = queue(None);
+        queue.send("a");
+        let first = queue.receive(10, Duration::ZERO).await;
+        assert_eq!(first.len(), 1);
+        assert!(queue.receive(10, Duration::from_secs(9)).await.is_empty());
+        let again = queue.receive(10, Duration::from_secs(5)).await;
+        assert_eq!((again.len(), again[0].receives), (1, 2));
+        assert_eq!(again[0].id, first[0].id);
+        assert!(
+            !queue.delete(&first[0].receipt),
+            "an old handle deletes nothing"
+        );
+        assert!(queue.delete(&again[0].receipt));
+        assert!(queue.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn visibility_can_be_changed_both_ways() {
+        let queue = queue(None);
+        queue.send("a");
+        let first = queue.receive(1, Duration::ZERO).await;
+        assert!(queue.change_visibility(&first[0].receipt, Duration::ZERO));
+        let second = queue.receive(1, Duration::ZERO).await;
+        assert_eq!(second[0].receives, 2);
+        assert!(queue.change_visibility(&second[0].receipt, Duration::from_secs(100)));
+        assert!(queue.receive(1, Duration::from_secs(99)).await.is_empty());
+        assert_eq!(queue.receive(1, Duration::from_secs(2)).await.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_received_too_often_is_a_dead_letter() {
+        let queue = queue(Some(2));
+        queue.send("a");
+        for _ in 0..2 {
+            assert_eq!(queue.receive(1, Duration::from_secs(11)).await.len(), 1);
+        }
+        assert!(queue.receive(1, Duration::from_secs(11)).await.is_empty());
+        assert_eq!(queue.dead_letters().len(), 1);
+        assert!(queue.is_empty());
+        assert_eq!(queue.redrive(), 1);
+        assert_eq!(queue.receive(1, Duration::ZERO).await[0].receives, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waiting_receiver_wakes_at_a_send() {
+        let queue = queue(None);
+        let waiting = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.receive(1, Duration::from_mins(1)).await }
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        queue.send("a");
+        assert_eq!(waiting.await.expect("joined").len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn faults_lose_double_delay_and_reorder() {
+        let queue = queue(None);
+        queue.set_faults(QueueFaults {
+            loss: 1.0,
+            ..QueueFaults::default()
+        });
+        queue.send("lost");
+        assert!(queue.is_empty());
+        queue.set_faults(QueueFaults {
+            duplicate: 1.0,
+            ..QueueFaults::default()
+        });
+        queue.send("twice");
+        assert_eq!(queue.receive(10, Duration::ZERO).await.len(), 2);
+        queue.purge();
+        let late = (Duration::from_secs(2), Duration::from_secs(3));
+        queue.set_faults(QueueFaults {
+            delay: late,
+            ..QueueFaults::default()
+        });
+        queue.send("late");
+        assert!(queue.receive(1, Duration::from_secs(1)).await.is_empty());
+        assert_eq!(queue.receive(1, Duration::from_secs(3)).await.len(), 1);
+        queue.purge();
+        queue.set_faults(QueueFaults {
+            reorder: true,
+            seed: 3,
+            ..QueueFaults::default()
+        });
+        let sent: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+        for body in &sent {
+            queue.send(body);
+        }
+        let got: Vec<String> = queue
+            .receive(20, Duration::ZERO)
+            .await
+            .into_iter()
+            .map(|one| one.body)
+            .collect();
+        assert_ne!(got, sent);
+        let mut sorted = got.clone();
+        sorted.sort_by_key(|body| body.parse::<u32>().expect("number"));
+        assert_eq!(sorted, sent);
+    }
+}
