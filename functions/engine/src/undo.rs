@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use undrift_core::decide::{Decision, Why};
 use undrift_core::kind::{Image, Kind};
 use undrift_core::name::{EventId, NameError};
-use undrift_core::plan::{Moved, Plan, UndoError as NoPlan, stands, undo};
+use undrift_core::plan::{Moved, Plan, UndoError as NoPlan, fulfilled, stands, undo};
 use undrift_core::policy::{Exemption, ExemptionSource, Scope};
 use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record, RecordVersion, Stages};
 
@@ -175,7 +175,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let (applied, verified) = self.apply_and_verify(run, kind, &plan, &claim).await;
         record.sent.clone_from(&applied.sent);
         let seen = verified.seen.unwrap_or_default();
-        let back = plan.writes.iter().all(|w| restored(kind, &seen, w));
+        let back = plan.writes.iter().all(|w| fulfilled(kind, &seen, w));
         let now = self.clock.now();
         record.outcome = match (&applied.error, back) {
             (None, true) => {
@@ -279,18 +279,6 @@ fn unmoved(kind: &dyn Kind, image: &Image, plan: &Plan) -> bool {
     plan.writes
         .iter()
         .all(|w| stands(kind, image, &w.path, w.from.as_ref()))
-}
-
-/// A re-authorized rule has a new id: it counts as restored where its substance stands.
-fn restored(kind: &dyn Kind, image: &Image, write: &undrift_core::plan::Write) -> bool {
-    if stands(kind, image, &write.path, write.to.as_ref()) {
-        return true;
-    }
-    let facet = &write.path.facet;
-    write.to.as_ref().is_some_and(|wanted| {
-        let mut standing = image.facets.get(facet).into_iter().flatten();
-        standing.any(|(_, e)| kind.written(facet, e) == kind.written(facet, wanted))
-    })
 }
 
 fn exemptions(

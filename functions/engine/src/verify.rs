@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::judge::findings;
 use undrift_core::kind::{ElementPath, Image, Kind};
-use undrift_core::plan::{Plan, stands};
+use undrift_core::plan::{Plan, fulfilled};
 use undrift_core::record::{Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
@@ -302,10 +302,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 }
 
 fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<ElementPath> {
-    let writes = plan.writes.iter();
-    let missing =
-        writes.filter(|w| seen.is_none_or(|image| !stands(kind, image, &w.path, w.to.as_ref())));
-    missing.map(|w| w.path.clone()).collect()
+    plan.writes
+        .iter()
+        .filter(|w| seen.is_none_or(|image| !fulfilled(kind, image, w)))
+        .map(|w| w.path.clone())
+        .collect()
 }
 
 fn put_back(count: usize) -> String {

@@ -160,7 +160,7 @@ impl<'de> Deserialize<'de> for PortRange {
 }
 
 /// Which ports a policy speaks about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ports {
     /// Every TCP and UDP port, and every other protocol but ICMP.
@@ -168,4 +168,20 @@ pub enum Ports {
     /// These TCP and UDP ports.
     #[serde(untagged)]
     Listed(Vec<PortRange>),
+}
+
+// By hand: a derived reader of alternatives can't say which port is wrong.
+impl<'de> Deserialize<'de> for Ports {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        match Value::deserialize(from)? {
+            Value::String(word) if word == "any" => Ok(Self::Any),
+            list @ Value::Array(_) => Vec::<PortRange>::deserialize(list)
+                .map(Self::Listed)
+                .map_err(D::Error::custom),
+            other => Err(D::Error::custom(format!(
+                "{other} is neither `any` nor a list of ports"
+            ))),
+        }
+    }
 }

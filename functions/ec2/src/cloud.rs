@@ -1,0 +1,47 @@
+//! Amazon EC2 as the engine's cloud: each kind's reads and calls, through one client.
+
+use aws_sdk_ec2::Client;
+use undrift_aws::client::malformed;
+use undrift_core::kind::{Call, ResourceRef};
+use undrift_core::name::{KindId, ResourceId};
+use undrift_engine::port::{CallError, Cloud, Seen, Sent};
+
+use crate::security_group;
+
+/// EC2 through the SDK.
+#[derive(Debug, Clone)]
+pub struct Ec2 {
+    client: Client,
+}
+
+impl Ec2 {
+    /// One client for all events: a client per event would open a connection per event.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+impl Cloud for Ec2 {
+    async fn resolve(&self, kind: &KindId, name: &str) -> Result<Option<ResourceId>, CallError> {
+        match kind.as_str() {
+            security_group::KIND => security_group::live::resolve(&self.client, name).await,
+            other => Err(malformed("resolve", name, &format!("{other} has no names"))),
+        }
+    }
+
+    async fn read(&self, resource: &ResourceRef) -> Result<Seen, CallError> {
+        match resource.kind.as_str() {
+            security_group::KIND => security_group::live::read(&self.client, resource).await,
+            other => Err(malformed(
+                "read",
+                &resource.to_string(),
+                &format!("{other} is no kind of EC2"),
+            )),
+        }
+    }
+
+    async fn send(&self, call: &Call) -> Result<Sent, CallError> {
+        security_group::live::send(&self.client, call).await
+    }
+}

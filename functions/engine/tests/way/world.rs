@@ -1,0 +1,409 @@
+//! A world in memory: one account's security groups, a journal, a clock.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use undrift_core::change::{Change, Decoded, decode};
+use undrift_core::kind::{Call, ElementKey, FacetName, Image, Kinds, ResourceRef};
+use undrift_core::name::{AccountId, Arn, KindId, Region, ResourceId};
+use undrift_core::policy::{Bundle, Exemptions, Policy, Settings};
+use undrift_core::record::{ChangeKey, Record, Worker};
+use undrift_engine::port::{
+    CallError, CapKey, Claim, Claimed, Clock, Close, Cloud, ErrorClass, Journal, JournalError,
+    Known, Seen, Sent, Switch,
+};
+use undrift_engine::{Disposition, Engine};
+
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/undrift-ec2";
+
+/// What a cloud call is to meet before it is done.
+pub(crate) type Fault = Box<dyn FnMut(&World, &Call) -> Option<CallError> + Send>;
+
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) groups: Mutex<BTreeMap<String, Image>>,
+    pub(crate) sent: Mutex<Vec<Call>>,
+    pub(crate) faults: Mutex<Vec<Fault>>,
+    pub(crate) before_second_read: Mutex<Option<Box<dyn FnOnce(&World) + Send>>>,
+    reads: Mutex<u32>,
+    pub(crate) known: Mutex<Known>,
+    pub(crate) rows: Mutex<BTreeMap<ChangeKey, Vec<Record>>>,
+    pub(crate) now: Mutex<Timestamp>,
+    next_rule: Mutex<u32>,
+    pub(crate) journal_down: Mutex<bool>,
+}
+
+pub(crate) type TestEngine<'w> = Engine<'static, &'w World, &'w World, &'w World, &'w World>;
+
+pub(crate) fn time(second: i64) -> Timestamp {
+    "2026-01-01T10:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
+}
+
+pub(crate) fn group() -> ResourceRef {
+    ResourceRef {
+        account: AccountId::parse("123456789012").unwrap(),
+        region: Region::parse("eu-central-1").unwrap(),
+        kind: KindId::parse("ec2/security-group").unwrap(),
+        id: ResourceId::parse("sg-1").unwrap(),
+    }
+}
+
+impl World {
+    /// A group with rules `(id, port, source)`.
+    pub(crate) fn with(rules: &[(&str, u16, &str)]) -> Self {
+        let world = Self::default();
+        *world.now.lock().unwrap() = time(100);
+        let mut image = Image::default();
+        image.facets.insert("ingress".into(), BTreeMap::new());
+        image.facets.insert("egress".into(), BTreeMap::new());
+        world.groups.lock().unwrap().insert("sg-1".into(), image);
+        for (id, port, source) in rules {
+            world.put(id, *port, source);
+        }
+        world
+    }
+
+    pub(crate) fn put(&self, id: &str, port: u16, source: &str) {
+        let rule = json!({"id": id, "protocol": "tcp", "from": port, "to": port, "source": source});
+        self.edit(|facet| {
+            facet.insert(ElementKey(id.into()), rule);
+        });
+    }
+
+    pub(crate) fn edit(&self, edit: impl FnOnce(&mut BTreeMap<ElementKey, Value>)) {
+        let mut groups = self.groups.lock().unwrap();
+        let image = groups.get_mut("sg-1").unwrap();
+        edit(image.facets.get_mut(&FacetName::from("ingress")).unwrap());
+    }
+
+    /// The rules as `port source`, sorted.
+    pub(crate) fn rules(&self) -> Vec<String> {
+        let groups = self.groups.lock().unwrap();
+        let facet = &groups["sg-1"].facets[&FacetName::from("ingress")];
+        let mut all: Vec<String> = facet
+            .values()
+            .map(|r| format!("{} {}", r["from"], r["source"].as_str().unwrap()))
+            .collect();
+        all.sort();
+        all
+    }
+
+    pub(crate) fn engine(&self) -> TestEngine<'_> {
+        self.engine_with(&Settings {
+            deployment: Some(undrift_core::policy::Mode::Revert),
+            ..Settings::default()
+        })
+    }
+
+    pub(crate) fn engine_with(&self, settings: &Settings) -> TestEngine<'_> {
+        let kinds = Kinds(undrift_ec2::kinds());
+        Engine {
+            cloud: self,
+            journal: self,
+            switch: self,
+            clock: self,
+            kinds,
+            bundle: Bundle::of(&[policy()], settings, &Exemptions::default(), kinds).unwrap(),
+            worker: Worker {
+                function: "undrift-ec2".into(),
+                role: Arn::parse(ROLE).unwrap(),
+                version: "0".into(),
+                bundle: "b".into(),
+            },
+            own_roles: vec![Arn::parse(ROLE).unwrap()],
+            cap_limit: 1000,
+        }
+    }
+
+    /// Delivers changes 20 seconds before the deadline.
+    pub(crate) async fn deliver(&self, changes: &[Change]) -> Vec<Disposition> {
+        let deadline = self.now() + SignedDuration::from_secs(20);
+        self.engine().handle(changes.to_vec(), deadline).await
+    }
+
+    pub(crate) fn record(&self, event: &str) -> Record {
+        let rows = self.rows.lock().unwrap();
+        let found = rows.iter().find(|(key, _)| key.event.as_str() == event);
+        found.expect("a record").1.last().unwrap().clone()
+    }
+
+    pub(crate) fn sent(&self) -> Vec<String> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter().map(|c| c.operation.clone()).collect()
+    }
+
+    fn apply(&self, call: &Call) -> Result<(), CallError> {
+        let input = &call.input;
+        let failed = |class, code: &str| Err(error(call, class, code));
+        match call.operation.as_str() {
+            "RevokeSecurityGroupIngress" => {
+                let ids: Vec<String> =
+                    serde_json::from_value(input["SecurityGroupRuleIds"].clone()).unwrap();
+                let groups = self.groups.lock().unwrap().clone();
+                let there = &groups["sg-1"].facets[&FacetName::from("ingress")];
+                if ids
+                    .iter()
+                    .any(|i| !there.contains_key(&ElementKey(i.clone())))
+                {
+                    return failed(ErrorClass::Missing, "InvalidSecurityGroupRuleId.NotFound");
+                }
+                self.edit(|f| f.retain(|k, _| !ids.contains(&k.0)));
+            }
+            "ModifySecurityGroupRules" => {
+                for update in input["SecurityGroupRules"].as_array().unwrap() {
+                    let id = update["SecurityGroupRuleId"].as_str().unwrap();
+                    let rule = &update["SecurityGroupRule"];
+                    let port = u16::try_from(rule["FromPort"].as_u64().unwrap()).unwrap();
+                    self.put(id, port, rule["CidrIpv4"].as_str().unwrap());
+                }
+            }
+            "AuthorizeSecurityGroupIngress" => {
+                for p in input["IpPermissions"].as_array().unwrap() {
+                    let port = u16::try_from(p["FromPort"].as_u64().unwrap()).unwrap();
+                    let id = {
+                        let mut next = self.next_rule.lock().unwrap();
+                        *next += 1;
+                        format!("sgr-new{next}")
+                    };
+                    self.put(&id, port, p["IpRanges"][0]["CidrIp"].as_str().unwrap());
+                }
+            }
+            other => panic!("{other}"),
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn error(call: &Call, class: ErrorClass, code: &str) -> CallError {
+    CallError {
+        class,
+        operation: call.operation.clone(),
+        resource: "sg-1".into(),
+        code: code.into(),
+        message: "so".into(),
+        request_id: None,
+    }
+}
+
+fn down() -> JournalError {
+    JournalError {
+        doing: "a test".into(),
+        message: "down".into(),
+        transient: true,
+    }
+}
+
+impl Cloud for &World {
+    async fn resolve(&self, _: &KindId, name: &str) -> Result<Option<ResourceId>, CallError> {
+        Ok((name == "web").then(|| ResourceId::parse("sg-1").unwrap()))
+    }
+
+    async fn read(&self, resource: &ResourceRef) -> Result<Seen, CallError> {
+        *self.reads.lock().unwrap() += 1;
+        if *self.reads.lock().unwrap() == 2 {
+            let hook = self.before_second_read.lock().unwrap().take();
+            if let Some(hook) = hook {
+                hook(self);
+            }
+        }
+        Ok(Seen {
+            image: self
+                .groups
+                .lock()
+                .unwrap()
+                .get(resource.id.as_str())
+                .cloned(),
+            at: self.now() + SignedDuration::from_secs(1),
+        })
+    }
+
+    async fn send(&self, call: &Call) -> Result<Sent, CallError> {
+        self.sent.lock().unwrap().push(call.clone());
+        let mut faults = std::mem::take(&mut *self.faults.lock().unwrap());
+        let mut met = None;
+        for fault in &mut faults {
+            met = met.or_else(|| fault(self, call));
+        }
+        *self.faults.lock().unwrap() = faults;
+        if let Some(e) = met {
+            return Err(e);
+        }
+        self.apply(call)?;
+        let n = self.sent.lock().unwrap().len();
+        Ok(Sent {
+            request_id: Some(format!("req-{n}")),
+        })
+    }
+}
+
+impl Journal for &World {
+    async fn know(&self, _: &ResourceRef, keys: &[ChangeKey]) -> Result<Known, JournalError> {
+        if *self.journal_down.lock().unwrap() {
+            return Err(down());
+        }
+        let mut known = self.known.lock().unwrap().clone();
+        for (key, rows) in self.rows.lock().unwrap().iter() {
+            if keys.contains(key) {
+                known
+                    .records
+                    .insert(key.clone(), rows.last().unwrap().clone());
+            }
+        }
+        Ok(known)
+    }
+
+    async fn claim(
+        &self,
+        claim: &Claim,
+        expected: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Claimed, JournalError> {
+        let mut known = self.known.lock().unwrap();
+        let stands = known.claim.as_ref();
+        let same = stands.map(|c| c.epoch) == expected && !stands.is_some_and(|c| c.is_live(now));
+        if same {
+            known.claim = Some(claim.clone());
+        }
+        Ok(if same { Claimed::Won } else { Claimed::Lost })
+    }
+
+    async fn spend(&self, caps: &[CapKey]) -> Result<Vec<u64>, JournalError> {
+        Ok(vec![1; caps.len()])
+    }
+
+    async fn close(&self, close: &Close) -> Result<(), JournalError> {
+        for record in &close.records {
+            let mut rows = self.rows.lock().unwrap();
+            let revisions = rows.entry(record.key.clone()).or_default();
+            if revisions.iter().all(|r| r.revision != record.revision) {
+                revisions.push(record.clone());
+            }
+        }
+        let mut known = self.known.lock().unwrap();
+        if let Some(images) = &close.observed {
+            known.observed.clone_from(images);
+        }
+        if let Some(baseline) = &close.baseline {
+            known.baseline = Some(baseline.clone());
+        }
+        known.exemptions.0.extend(close.exemptions.iter().cloned());
+        if let Some(release) = &close.release
+            && known
+                .claim
+                .as_ref()
+                .and_then(|c| c.held.as_ref())
+                .is_some_and(|h| h.nonce == release.nonce)
+        {
+            known.claim = Some(release.claim.clone());
+        }
+        Ok(())
+    }
+
+    async fn reject(&self, _: &str, _: &str, _: &str) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    async fn record(&self, key: &ChangeKey) -> Result<Option<Record>, JournalError> {
+        let rows = self.rows.lock().unwrap();
+        Ok(rows.get(key).and_then(|r| r.last().cloned()))
+    }
+}
+
+impl Switch for &World {
+    async fn paused(&self) -> Result<bool, JournalError> {
+        Ok(false)
+    }
+}
+
+impl Clock for &World {
+    fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        *self.now.lock().unwrap() += SignedDuration::try_from(time).unwrap();
+    }
+
+    fn jitter(&self) -> f64 {
+        0.5
+    }
+}
+
+impl World {
+    pub(crate) fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+}
+
+pub(crate) fn policy() -> Policy {
+    serde_json::from_value(json!({
+        "schema": "policy/v1", "id": "ec2-security-group-open-admin-ports", "title": "Open",
+        "severity": "critical", "why": "w", "kind": "ec2/security-group",
+        "on": {"ec2.amazonaws.com": ["AuthorizeSecurityGroupIngress", "ModifySecurityGroupRules"]},
+        "params": {"ports": [22, 3389]}, "violation": "net.open(state.ingress, params)",
+        "remedy": "restore", "mode": "revert"
+    }))
+    .unwrap()
+}
+
+fn change(event: &str, at: i64, name: &str, request: Value, response: Value) -> Change {
+    let record = json!({
+        "eventID": event, "eventTime": time(at).to_string(), "eventSource": "ec2.amazonaws.com",
+        "eventName": name, "awsRegion": "eu-central-1", "recipientAccountId": "123456789012",
+        "requestParameters": request, "responseElements": response, "requestID": format!("r-{event}"),
+        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/maya"}
+    });
+    match decode(&record).unwrap() {
+        Decoded::Change(change) => *change,
+        Decoded::Ignored(why) => panic!("{why:?}"),
+    }
+}
+
+/// Somebody authorized rules `(id, port, source)`.
+pub(crate) fn authorized(event: &str, at: i64, rules: &[(&str, u16, &str)]) -> Change {
+    let items: Vec<Value> = rules
+        .iter()
+        .map(|(id, port, source)| {
+            json!({"groupId": "sg-1", "securityGroupRuleId": id, "isEgress": false, "ipProtocol": "tcp",
+                "fromPort": port, "toPort": port, "cidrIpv4": source})
+        })
+        .collect();
+    let request = json!({"groupId": "sg-1", "ipPermissions": {}});
+    let response = json!({"securityGroupRuleSet": {"items": items}});
+    change(
+        event,
+        at,
+        "AuthorizeSecurityGroupIngress",
+        request,
+        response,
+    )
+}
+
+/// Somebody modified a rule.
+pub(crate) fn modified(event: &str, at: i64, id: &str, port: u16, source: &str) -> Change {
+    let request = json!({"ModifySecurityGroupRulesRequest": {"GroupId": "sg-1", "SecurityGroupRule": {
+        "SecurityGroupRuleId": id, "tag": 1,
+        "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "CidrIpv4": source}}}});
+    change(event, at, "ModifySecurityGroupRules", request, Value::Null)
+}
+
+/// The group was made.
+pub(crate) fn created(event: &str, at: i64) -> Change {
+    let request = json!({"groupName": "web", "vpcId": "vpc-1"});
+    change(
+        event,
+        at,
+        "CreateSecurityGroup",
+        request,
+        json!({"groupId": "sg-1"}),
+    )
+}
+
+/// Under one of our own roles.
+pub(crate) fn by_undrift(mut change: Change) -> Change {
+    change.actor.principal = Some(Arn::parse(ROLE).unwrap());
+    change
+}
