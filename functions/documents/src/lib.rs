@@ -1,0 +1,173 @@
+//! Policy documents on disk: reads the YAML, says where it is wrong, runs the documents' own
+//! cases, bundles it all for the functions. The functions themselves parse no YAML.
+//!
+//! ```text
+//! policies/settings.yaml          the deployment's settings
+//! policies/exemptions.yaml        the reviewed exemptions
+//! policies/<service>/<id>.yaml    the policies
+//! ```
+
+mod cases;
+mod check;
+mod error;
+mod files;
+mod nearest;
+mod yaml;
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use undrift_core::kind::{Kind, Kinds};
+use undrift_core::policy::{Bundle, Exemptions, Policy, Settings};
+
+pub use cases::{CaseResult, run_cases};
+pub use error::DocumentError;
+
+use error::Fault;
+use files::{File, Role, Sources};
+
+/// A policy document and the file it came from.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The file.
+    pub file: PathBuf,
+    /// The policy.
+    pub policy: Policy,
+    places: yaml::Node,
+}
+
+/// Every document of a deployment, checked.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    /// The policies, by id.
+    pub policies: Vec<Document>,
+    /// The settings.
+    pub settings: Settings,
+    /// The reviewed exemptions.
+    pub exemptions: Exemptions,
+}
+
+impl Documents {
+    /// The policies alone.
+    #[must_use]
+    pub fn enabled(&self) -> Vec<Policy> {
+        self.policies.iter().map(|d| d.policy.clone()).collect()
+    }
+
+    /// What the functions load: one canonical JSON text with its digest.
+    #[must_use]
+    pub fn bundle(&self) -> String {
+        Bundle::write(&self.enabled(), &self.settings, &self.exemptions)
+    }
+}
+
+/// Every kind of resource that any function knows.
+#[must_use]
+pub fn kinds() -> Kinds<'static> {
+    static ALL: LazyLock<Vec<&'static dyn Kind>> =
+        LazyLock::new(|| [undrift_ec2::kinds()].concat());
+    Kinds(&ALL)
+}
+
+/// Reads the folder `policies/`, whole, against the kinds that Undrift knows. Every error of
+/// every file is reported, not only the first.
+pub fn load(dir: &Path) -> Result<Documents, Vec<DocumentError>> {
+    load_with(dir, kinds())
+}
+
+/// As [`load`], against other kinds.
+pub fn load_with(dir: &Path, kinds: Kinds<'_>) -> Result<Documents, Vec<DocumentError>> {
+    read(files::tree(dir), kinds)
+}
+
+/// Reads some files or folders. References from settings and exemptions to policies are only
+/// checked where a whole `policies/` folder is among them.
+pub fn load_paths(paths: &[PathBuf], kinds: Kinds<'_>) -> Result<Documents, Vec<DocumentError>> {
+    read(files::among(paths), kinds)
+}
+
+fn read(sources: Sources, kinds: Kinds<'_>) -> Result<Documents, Vec<DocumentError>> {
+    let mut errors = sources.errors;
+    let mut found = Documents::default();
+    let mut rest = Vec::new();
+    for file in sources.files {
+        match file.role {
+            Role::Policy => errors.extend(policy(file, sources.whole, kinds, &mut found)),
+            Role::Settings | Role::Exemptions => rest.push(file),
+        }
+    }
+    found.policies.sort_by(|a, b| a.policy.id.cmp(&b.policy.id));
+    // Policies with errors count as known here: one mistake is reported once.
+    let known = sources.whole.then_some(sources.policies);
+    for file in rest {
+        let faults = match file.role {
+            Role::Settings => settings(&file, known.as_deref(), kinds, &mut found),
+            _ => exemptions(&file, known.as_deref(), kinds, &mut found),
+        };
+        errors.extend(faults.iter().map(|f| file.error(f)));
+    }
+    if errors.is_empty() {
+        Ok(found)
+    } else {
+        errors.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        Err(errors)
+    }
+}
+
+fn policy(file: File, whole: bool, kinds: Kinds<'_>, to: &mut Documents) -> Vec<DocumentError> {
+    let read = yaml::read::<Policy>(&file.text).and_then(|p| Ok((p, yaml::places(&file.text)?)));
+    let (policy, places) = match read {
+        Ok(read) => read,
+        Err(fault) => return vec![file.error(&fault)],
+    };
+    let mut faults = check::policy(&policy, &places, kinds);
+    faults.extend(check::file_name(&policy, &places, &file.path, whole));
+    if let Some(twin) = to.policies.iter().find(|d| d.policy.id == policy.id) {
+        faults.push(Fault::new(
+            places.value(&[yaml::Step::In("id")]),
+            format!("{} has this id already", twin.file.display()),
+        ));
+    }
+    let errors = faults.iter().map(|f| file.error(f)).collect();
+    to.policies.push(Document {
+        file: file.path,
+        policy,
+        places,
+    });
+    errors
+}
+
+fn settings(
+    file: &File,
+    known: Option<&[String]>,
+    kinds: Kinds<'_>,
+    to: &mut Documents,
+) -> Vec<Fault> {
+    // A file of comments only is a fine file: everything has a default.
+    let read =
+        yaml::read::<Option<Settings>>(&file.text).and_then(|s| Ok((s, yaml::places(&file.text)?)));
+    match read {
+        Ok((settings, places)) => {
+            to.settings = settings.unwrap_or_default();
+            check::settings(&to.settings, &places, known, &to.policies, kinds)
+        }
+        Err(fault) => vec![fault],
+    }
+}
+
+fn exemptions(
+    file: &File,
+    known: Option<&[String]>,
+    kinds: Kinds<'_>,
+    to: &mut Documents,
+) -> Vec<Fault> {
+    let read = yaml::read::<Option<Exemptions>>(&file.text)
+        .and_then(|s| Ok((s, yaml::places(&file.text)?)));
+    match read {
+        Ok((exemptions, places)) => {
+            to.exemptions = exemptions.unwrap_or_default();
+            check::exemptions(&mut to.exemptions, &places, known, &to.policies, kinds)
+        }
+        Err(fault) => vec![fault],
+    }
+}

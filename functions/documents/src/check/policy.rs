@@ -1,0 +1,153 @@
+//! One policy document.
+
+use std::path::Path;
+
+use undrift_core::expression::{Expression, ExpressionError};
+use undrift_core::kind::{Kind, Kinds};
+use undrift_core::policy::Policy;
+
+use super::{cases, unknown};
+use crate::error::{Fault, Place};
+use crate::yaml::{Node, Step::At, Step::In};
+
+/// The file is named for the policy, and lies in its service's folder.
+pub(crate) fn file_name(policy: &Policy, places: &Node, path: &Path, whole: bool) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let name =
+        |p: Option<&std::ffi::OsStr>| p.and_then(|s| s.to_str()).unwrap_or_default().to_owned();
+    let stem = name(path.file_stem());
+    if stem != policy.id.as_str() {
+        faults.push(Fault::new(
+            places.value(&[In("id")]),
+            format!(
+                "the file is named `{stem}.yaml`; name it `{}.yaml`",
+                policy.id
+            ),
+        ));
+    }
+    let folder = name(path.parent().and_then(Path::file_name));
+    if whole && folder != policy.kind.service() {
+        faults.push(Fault::new(
+            places.value(&[In("kind")]),
+            format!(
+                "the file lies in the folder `{folder}`, its kind is of `{}`; move it",
+                policy.kind.service()
+            ),
+        ));
+    }
+    faults
+}
+
+/// The document's content.
+pub(crate) fn policy(policy: &Policy, places: &Node, kinds: Kinds<'_>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (member, text) in [("title", &policy.title), ("why", &policy.why)] {
+        if text.trim().is_empty() {
+            faults.push(Fault::new(
+                places.value(&[In(member)]),
+                format!("the {member} is empty; people read it when they are told of a revert"),
+            ));
+        }
+    }
+    let Some(kind) = kinds.get(&policy.kind) else {
+        let known: Vec<String> = kinds.0.iter().map(|k| k.id().to_string()).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        faults.push(Fault::new(
+            places.value(&[In("kind")]),
+            unknown("kind", policy.kind.as_str(), &known),
+        ));
+        return faults;
+    };
+    faults.extend(events(policy, places, kind));
+    faults.extend(violation(policy, places, kind));
+    faults.extend(cases::cases(policy, places, kind));
+    faults
+}
+
+fn events(policy: &Policy, places: &Node, kind: &dyn Kind) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if policy.on.is_empty() {
+        faults.push(Fault::new(
+            places.key(&[In("on")]),
+            "it names no event, so it would never be asked",
+        ));
+    }
+    for (source, names) in &policy.on {
+        let way = [In("on"), In(source.as_str())];
+        let known: Vec<&str> = kind
+            .events()
+            .iter()
+            .filter(|e| e.source == source.as_str())
+            .flat_map(|e| e.names.iter().copied())
+            .collect();
+        if known.is_empty() {
+            let sources: Vec<&str> = kind.events().iter().map(|e| e.source).collect();
+            faults.push(Fault::new(
+                places.key(&way),
+                format!(
+                    "`{source}` sends no event of {}; known are {}",
+                    policy.kind,
+                    sources.join(", ")
+                ),
+            ));
+            continue;
+        }
+        if names.is_empty() {
+            faults.push(Fault::new(places.key(&way), "it names no event"));
+        }
+        for (index, name) in names.iter().enumerate() {
+            let at = places.value(&[In("on"), In(source.as_str()), At(index)]);
+            if names.iter().take(index).any(|n| n == name) {
+                faults.push(Fault::new(at, format!("`{name}` is here a second time")));
+            } else if !known.contains(&name.as_str()) {
+                let what = format!("event of {}", policy.kind);
+                faults.push(Fault::new(at, unknown(&what, name.as_str(), &known)));
+            }
+        }
+    }
+    faults
+}
+
+fn violation(policy: &Policy, places: &Node, kind: &dyn Kind) -> Option<Fault> {
+    let error = Expression::compile(&policy.violation, kind, &policy.params).err()?;
+    // The text may begin on a later line: the key is where people look.
+    let key = places.key(&[In("violation")]);
+    Some(match &error {
+        // What a function refuses of the params is to be mended there.
+        ExpressionError::Params { .. } if !policy.params.is_empty() => {
+            Fault::new(places.key(&[In("params")]), error.to_string())
+        }
+        ExpressionError::Syntax(said) => {
+            let (at, said) = syntax(said);
+            let value = places.value(&[In("violation")]);
+            // Only where the expression stands on its key's line do its columns count from there.
+            let place = match (at, key, value) {
+                (Some((1, column)), Some(key), Some(value)) if key.line == value.line => Place {
+                    column: value.column + column.saturating_sub(1),
+                    length: 1,
+                    ..value
+                },
+                (_, key, _) => key?,
+            };
+            Fault::new(Some(place), format!("the expression is not CEL: {said}"))
+        }
+        _ => Fault::new(key, error.to_string()),
+    })
+}
+
+/// The place and the first line of a parser's message: `ERROR: <input>:1:31: Syntax error: …`.
+fn syntax(said: &str) -> (Option<(usize, usize)>, &str) {
+    let line = said.lines().next().unwrap_or(said);
+    let parts = || {
+        let mut parts = line.strip_prefix("ERROR: <input>:")?.splitn(3, ':');
+        let at = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some((
+            at,
+            parts.next()?.trim().trim_start_matches("Syntax error: "),
+        ))
+    };
+    match parts() {
+        Some((at, rest)) => (Some(at), rest),
+        None => (None, line),
+    }
+}

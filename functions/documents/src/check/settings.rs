@@ -1,0 +1,62 @@
+//! The deployment's settings.
+
+use undrift_core::expression::Expression;
+use undrift_core::kind::Kinds;
+use undrift_core::policy::Settings;
+
+use super::unknown;
+use crate::Document;
+use crate::error::Fault;
+use crate::yaml::{Node, Step::In};
+
+/// `known`: the ids of all policies, where all of them were looked at.
+pub(crate) fn settings(
+    settings: &Settings,
+    places: &Node,
+    known: Option<&[String]>,
+    policies: &[Document],
+    kinds: Kinds<'_>,
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if let Some(known) = known {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let named = settings.policies.named.keys().map(|id| ("policies", id));
+        for (list, id) in named.chain(settings.params.keys().map(|id| ("params", id))) {
+            if !known.contains(&id.as_str()) {
+                faults.push(Fault::new(
+                    places.key(&[In(list), In(id.as_str())]),
+                    unknown("policy", id.as_str(), &known),
+                ));
+            }
+        }
+    }
+    for (id, values) in &settings.params {
+        let Some(document) = policies.iter().find(|d| d.policy.id == *id) else {
+            continue;
+        };
+        let own = &document.policy.params;
+        let known: Vec<&str> = own.keys().map(String::as_str).collect();
+        let strangers: Vec<&String> = values.keys().filter(|k| !own.contains_key(*k)).collect();
+        for name in &strangers {
+            faults.push(Fault::new(
+                places.key(&[In("params"), In(id.as_str()), In(name)]),
+                unknown(&format!("parameter of {id}"), name, &known),
+            ));
+        }
+        if !strangers.is_empty() {
+            continue;
+        }
+        let mut params = own.clone();
+        params.extend(values.clone());
+        if let Some(kind) = kinds.get(&document.policy.kind)
+            && Expression::compile(&document.policy.violation, kind, own).is_ok()
+            && let Err(why) = Expression::compile(&document.policy.violation, kind, &params)
+        {
+            faults.push(Fault::new(
+                places.key(&[In("params"), In(id.as_str())]),
+                why.to_string(),
+            ));
+        }
+    }
+    faults
+}
