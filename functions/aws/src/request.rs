@@ -1,0 +1,113 @@
+//! Direct requests to a service's function: what people and the other functions ask of it.
+//!
+//! They are Lambda invocations of their own, admitted by the function's resource policy; the
+//! member `undrift` tells them from a queue's batch.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use undrift_core::name::EventId;
+use undrift_core::record::ChangeKey;
+
+/// The member that names what is asked.
+pub const TAG: &str = "undrift";
+
+/// A direct request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "undrift", rename_all = "snake_case")]
+pub enum Request {
+    /// Take a revert back.
+    Undo(Undo),
+}
+
+/// Take a revert back, and leave what that re-opens alone until a given time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Undo {
+    /// The record whose revert is taken back.
+    pub record: ChangeKey,
+    /// The undo's own id: the same id twice is one undo.
+    pub id: EventId,
+    /// Who asks for it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The ticket it hangs from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// How long what is re-opened is exempt; absent: the function's own default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// Why a request was not carried out. It is answered, not thrown: the invocation succeeds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The request is none that this function knows.
+    #[error("the request is not understood: {0}")]
+    NotUnderstood(String),
+    /// There is no such record, or it holds no revert.
+    #[error("{0}")]
+    NotFound(String),
+    /// It may not be done, or not any more; nothing was altered.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// It went wrong; sending the same request again may help.
+    #[error("failed: {0}")]
+    Failed(String),
+}
+
+impl RequestError {
+    /// The error's word in answers.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NotUnderstood(_) => "not_understood",
+            Self::NotFound(_) => "not_found",
+            Self::Refused(_) => "refused",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// The answer that tells the caller: `{"error": {"kind": …, "message": …}}`.
+    #[must_use]
+    pub fn answer(&self) -> Value {
+        serde_json::json!({"error": {"kind": self.word(), "message": self.to_string()}})
+    }
+}
+
+impl Request {
+    /// Reads a request.
+    pub fn parse(value: Value) -> Result<Self, RequestError> {
+        serde_json::from_value(value).map_err(|e| RequestError::NotUnderstood(e.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use serde_json::json;
+
+    #[test]
+    fn requests_are_read_as_they_are_written() {
+        let undo = Request::Undo(Undo {
+            record: testing::key("e-1"),
+            id: EventId::parse("undo-1").unwrap(),
+            by: "maya".into(),
+            reason: "wanted".into(),
+            ticket: None,
+            until: None,
+        });
+        let written = serde_json::to_value(&undo).unwrap();
+        assert_eq!(written[TAG], "undo");
+        assert_eq!(Request::parse(written.clone()).unwrap(), undo);
+        let mut extra = written.clone();
+        extra["forever"] = json!(true);
+        assert!(Request::parse(extra).is_err());
+        let mut other = written;
+        other[TAG] = json!("erase");
+        let error = Request::parse(other).unwrap_err();
+        assert_eq!(error.answer()["error"]["kind"], "not_understood");
+    }
+}
