@@ -1,0 +1,96 @@
+//! `undrift iam`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use undrift_core::kind::{Kinds, Need};
+use undrift_core::policy::Policy;
+use undrift_documents::kinds;
+
+use crate::ending::{Ending, Failure};
+use crate::shell::Shell;
+use crate::tree;
+
+/// Show the least rights on resources that the enabled policies' functions need
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The account that resources are in [default: the template's pseudo parameter]
+    #[arg(long)]
+    account: Option<String>,
+    /// The region that resources are in [default: likewise]
+    #[arg(long)]
+    region: Option<String>,
+    /// The partition that resources are in [default: likewise]
+    #[arg(long)]
+    partition: Option<String>,
+}
+
+/// A role and what it needs. Reverting never needs what undoing does: undoing opens again.
+const ROLES: [(&str, [Need; 2]); 2] = [
+    ("revert", [Need::Read, Need::Revert]),
+    ("undo", [Need::Read, Need::Undo]),
+];
+
+impl Args {
+    pub(crate) fn run(self, shell: &Shell) -> Result<Ending, Failure> {
+        let policies = tree::documents()?.enabled();
+        for (service, rights) in rights(&policies, kinds()) {
+            for (role, needs) in ROLES {
+                let policy = self.policy(&rights, needs);
+                if shell.is_json() {
+                    shell.json(&json!({"function": service, "role": role, "policy": policy}))?;
+                } else {
+                    shell.line(format!("{service} {role}\n{policy:#}"))?;
+                }
+            }
+        }
+        Ok(Ending::Fine)
+    }
+
+    fn policy(&self, rights: &[Granted], needs: [Need; 2]) -> Value {
+        let mut by_resource: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for (action, resource, need) in rights {
+            if needs.contains(need) {
+                let resource = self.fill(resource);
+                by_resource.entry(resource).or_default().insert(action);
+            }
+        }
+        // Resources with the same actions share a statement.
+        let mut by_actions: BTreeMap<BTreeSet<&str>, Vec<String>> = BTreeMap::new();
+        for (resource, actions) in by_resource {
+            by_actions.entry(actions).or_default().push(resource);
+        }
+        let statements: Vec<Value> = by_actions
+            .into_iter()
+            .map(|(actions, resources)| {
+                json!({"Effect": "Allow", "Action": actions, "Resource": resources})
+            })
+            .collect();
+        json!({"Version": "2012-10-17", "Statement": statements})
+    }
+
+    fn fill(&self, resource: &str) -> String {
+        let or = |given: &Option<String>, pseudo: &str| {
+            given
+                .clone()
+                .unwrap_or_else(|| format!("${{AWS::{pseudo}}}"))
+        };
+        resource
+            .replace("${Partition}", &or(&self.partition, "Partition"))
+            .replace("${Region}", &or(&self.region, "Region"))
+            .replace("${Account}", &or(&self.account, "AccountId"))
+    }
+}
+
+type Granted = (&'static str, &'static str, Need);
+
+/// The rights of each function: of every kind of its service that a policy judges.
+fn rights(policies: &[Policy], kinds: Kinds<'_>) -> BTreeMap<String, Vec<Granted>> {
+    let judged: BTreeSet<_> = policies.iter().map(|p| &p.kind).collect();
+    let mut rights: BTreeMap<String, Vec<Granted>> = BTreeMap::new();
+    for kind in judged.into_iter().filter_map(|id| kinds.get(id)) {
+        let all = rights.entry(kind.id().service().to_owned()).or_default();
+        all.extend(kind.rights().iter().map(|r| (r.action, r.resource, r.need)));
+    }
+    rights
+}

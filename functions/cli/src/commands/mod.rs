@@ -1,0 +1,40 @@
+//! The subcommands. Each is a file with its `Args`, which say what it takes, and their `run`.
+
+mod bundle;
+mod check;
+mod events;
+mod iam;
+mod test;
+
+use clap::Subcommand;
+
+use crate::ending::{Ending, Failure};
+use crate::shell::Shell;
+
+macro_rules! commands {
+    ($($name:ident($module:ident)),* $(,)?) => {
+        /// What to do.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command {
+            $($name($module::Args)),*
+        }
+
+        impl Command {
+            /// Does it.
+            pub(crate) fn run(self, shell: &Shell) -> Result<Ending, Failure> {
+                match self {
+                    $(Self::$name(args) => args.run(shell)),*
+                }
+            }
+        }
+    };
+}
+
+// In the order of `--help`. What a command does, says the docstring of its `Args`.
+commands! {
+    Check(check),
+    Test(test),
+    Bundle(bundle),
+    Events(events),
+    Iam(iam),
+}

@@ -1,0 +1,96 @@
+//! How a run ends: the exit codes, and what went wrong.
+
+use std::path::PathBuf;
+
+use undrift_documents::DocumentError;
+
+/// How a run ended. These are the exit codes, part of the command's contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ending {
+    /// Nothing was found that shouldn't be.
+    Fine,
+    /// Something was found.
+    Found,
+    /// The arguments or a document are wrong.
+    Usage,
+    /// It could not look, or not at all of it.
+    Blind,
+}
+
+impl Ending {
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Found => 1,
+            Self::Usage => 2,
+            Self::Blind => 3,
+        }
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Not in a tree.
+    #[error("no folder `policies` here or above; run it inside the tree, or name paths")]
+    NoTree,
+    /// Documents are wrong.
+    #[error("{} in the policy documents; `undrift check` lists them", mistakes(.0.len()))]
+    Documents(Vec<DocumentError>),
+    /// A bundle made of right documents can't be used.
+    #[error("{0}")]
+    Bundle(#[from] undrift_core::policy::BundleError),
+    /// A file can't be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What was to be printed can't be.
+    #[error("the output can't be written: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl Failure {
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+
+    pub(crate) fn ending(&self) -> Ending {
+        match self {
+            Self::NoTree | Self::Bundle(_) => Ending::Usage,
+            Self::Documents(errors) => of_documents(errors),
+            Self::File { .. } | Self::Output(_) => Ending::Blind,
+        }
+    }
+
+    /// The reader of our output has gone: it has what it wanted, and nobody is there to be told.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(e) if e.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// Not having seen a document beats having seen a wrong one.
+pub(crate) fn of_documents(errors: &[DocumentError]) -> Ending {
+    if errors.is_empty() {
+        Ending::Fine
+    } else if errors.iter().any(|e| e.unreadable) {
+        Ending::Blind
+    } else {
+        Ending::Usage
+    }
+}
+
+pub(crate) fn mistakes(count: usize) -> String {
+    counted(count, "mistake", "mistakes")
+}
+
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        n => format!("{n} {many}"),
+    }
+}

@@ -1,0 +1,47 @@
+//! A panic is a mistake of ours: one line says so, without a trace that nobody asked for.
+
+use crate::ending::Ending;
+
+/// From here on a panic of any thread prints one line and ends the process.
+pub(crate) fn say_one_line() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic
+            .location()
+            .map(|l| format!(" ({}:{})", l.file(), l.line()))
+            .unwrap_or_default();
+        // Not `eprintln`: it panics where standard error is closed.
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("undrift: this is a mistake of undrift's own{at}; please report it\n")
+                .as_bytes(),
+        );
+        std::process::exit(Ending::Blind.code().into());
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    #[test]
+    #[ignore = "the other test's child"]
+    fn dies() {
+        super::say_one_line();
+        panic!("secret words");
+    }
+
+    #[test]
+    fn a_panic_is_one_line_and_code_3() {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "panics::tests::dies", "--ignored", "--nocapture"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(child.stderr).unwrap();
+        assert_eq!(child.status.code(), Some(3), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(
+            said.contains("panics.rs") && !said.contains("secret"),
+            "{said}"
+        );
+    }
+}

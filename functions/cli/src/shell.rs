@@ -1,0 +1,91 @@
+//! What commands print with: results to standard output, notes and failures to standard error.
+
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::ending::Failure;
+
+/// A format of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Table,
+    /// One object per line
+    Json,
+}
+
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// Where and how to print. Colours are left out where `NO_COLOR` is set or no terminal reads.
+#[derive(Debug)]
+pub(crate) struct Shell {
+    output: Output,
+    quiet: bool,
+}
+
+impl Shell {
+    pub(crate) fn new(output: Option<Output>, quiet: bool) -> Self {
+        let fitting = || {
+            if std::io::stdout().is_terminal() {
+                Output::Table
+            } else {
+                Output::Json
+            }
+        };
+        Self {
+            output: output.unwrap_or_else(fitting),
+            quiet,
+        }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// A line of a result.
+    #[expect(clippy::unused_self, reason = "printing is the shell's")]
+    pub(crate) fn line(&self, text: impl Display) -> Result<(), Failure> {
+        Ok(writeln!(anstream::stdout(), "{text}")?)
+    }
+
+    /// A result as an object of one line.
+    pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
+        self.line(serde_json::to_string(value).map_err(std::io::Error::from)?)
+    }
+
+    /// A note for people.
+    pub(crate) fn note(&self, text: impl Display) {
+        if !self.quiet {
+            // A note that nobody can read is no reason to stop.
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
+    /// Why a command could not do its work.
+    #[expect(clippy::unused_self, reason = "printing is the shell's")]
+    pub(crate) fn failure(&self, failure: &Failure) {
+        if failure.is_closed_pipe() {
+            return;
+        }
+        let mut to = anstream::stderr();
+        if let Failure::Documents(errors) = failure {
+            for error in errors {
+                let _ = writeln!(to, "{error}");
+            }
+        }
+        let _ = writeln!(to, "{BAD}undrift:{BAD:#} {failure}");
+    }
+}
+
+/// Text from documents and records, without what would move a terminal's cursor.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}

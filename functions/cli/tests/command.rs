@@ -1,0 +1,255 @@
+//! The real binary: exit codes, formats, and that what is generated is current.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn undrift(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_undrift"))
+        .args(arguments)
+        .current_dir(dir)
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn objects(output: &Output) -> Vec<Value> {
+    out(output)
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
+}
+
+/// A copy of the tree's policies that a test may spoil.
+fn copy() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let from = root().join("policies");
+    fs::create_dir_all(dir.path().join("policies/ec2")).unwrap();
+    for file in ["settings.yaml", "exemptions.yaml"] {
+        fs::copy(from.join(file), dir.path().join("policies").join(file)).unwrap();
+    }
+    for entry in fs::read_dir(from.join("ec2")).unwrap() {
+        let entry = entry.unwrap();
+        let to = dir.path().join("policies/ec2").join(entry.file_name());
+        fs::copy(entry.path(), to).unwrap();
+    }
+    dir
+}
+
+const ADMIN: &str = "policies/ec2/ec2-security-group-open-admin-ports.yaml";
+
+fn spoil(dir: &Path, file: &str, from: &str, to: &str) {
+    let path = dir.join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from));
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn the_shipped_documents_are_right_from_any_folder_of_the_tree() {
+    for dir in [
+        root(),
+        root().join("functions/cli/src"),
+        root().join("policies/ec2"),
+    ] {
+        let run = undrift(&dir, &["check"]);
+        assert_eq!(code(&run), 0, "{}", err(&run));
+        assert!(run.stdout.is_empty());
+        let run = undrift(&dir, &["test", "--quiet"]);
+        assert_eq!(code(&run), 0, "{}", out(&run));
+        assert!(run.stderr.is_empty());
+        assert!(objects(&run).iter().all(|o| o["held"] == true));
+    }
+}
+
+#[test]
+fn a_bad_document_is_shown_with_its_place_and_code_2() {
+    let dir = copy();
+    spoil(dir.path(), ADMIN, "severity: critical", "sevrity: critical");
+    let run = undrift(dir.path(), &["check"]);
+    assert_eq!(code(&run), 2);
+    let found = objects(&run);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["file"], ADMIN);
+    assert_eq!(found[0]["line"], 5);
+
+    let run = undrift(dir.path(), &["check", "--output", "table"]);
+    assert_eq!(code(&run), 2);
+    let shown = out(&run);
+    assert!(
+        shown.starts_with(&format!("{ADMIN}:5:1: unknown field")),
+        "{shown}"
+    );
+    assert!(shown.contains("^^^^^^^"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "no colours without a terminal");
+
+    for command in ["test", "bundle", "events", "iam"] {
+        let run = undrift(dir.path(), &[command]);
+        assert_eq!(code(&run), 2, "{command}");
+        assert!(run.stdout.is_empty(), "{command}");
+        assert!(err(&run).contains("did you mean `severity`"), "{command}");
+    }
+}
+
+#[test]
+fn a_failing_case_is_code_1() {
+    let dir = copy();
+    spoil(dir.path(), ADMIN, "ports: [22, 23,", "ports: [23,");
+    assert_eq!(code(&undrift(dir.path(), &["check"])), 0);
+    let run = undrift(dir.path(), &["test"]);
+    assert_eq!(code(&run), 1);
+    let failing: Vec<Value> = objects(&run)
+        .into_iter()
+        .filter(|o| o["held"] == false)
+        .collect();
+    assert!(!failing.is_empty());
+    assert!(
+        failing
+            .iter()
+            .all(|o| o["file"] == ADMIN && o["line"].is_u64())
+    );
+    let run = undrift(dir.path(), &["test", ADMIN, "--output", "table"]);
+    assert_eq!(code(&run), 1);
+    assert!(
+        out(&run).contains("expected 1 violated, found 0"),
+        "{}",
+        out(&run)
+    );
+}
+
+#[test]
+fn wrong_arguments_are_code_2_and_what_cannot_be_looked_at_is_code_3() {
+    let dir = copy();
+    assert_eq!(code(&undrift(dir.path(), &["nonsense"])), 2);
+    assert_eq!(code(&undrift(dir.path(), &[])), 2);
+    assert_eq!(code(&undrift(dir.path(), &["check", "--output", "xml"])), 2);
+    assert_eq!(code(&undrift(dir.path(), &["--help"])), 0);
+    let empty = tempfile::tempdir().unwrap();
+    let run = undrift(empty.path(), &["check"]);
+    assert_eq!(code(&run), 2);
+    assert!(err(&run).contains("policies"), "{}", err(&run));
+    assert_eq!(code(&undrift(dir.path(), &["check", "no-such.yaml"])), 3);
+    // Not having looked beats having found.
+    spoil(dir.path(), ADMIN, "severity", "sevrity");
+    assert_eq!(
+        code(&undrift(dir.path(), &["check", ADMIN, "no-such.yaml"])),
+        3
+    );
+    let run = undrift(dir.path(), &["bundle", "--out", "no/such/folder/b.json"]);
+    assert_eq!(code(&run), 2, "documents come first");
+}
+
+#[test]
+fn a_bundle_is_the_same_every_time_and_may_go_to_a_file() {
+    let dir = copy();
+    let first = undrift(dir.path(), &["bundle"]);
+    assert_eq!(code(&first), 0);
+    let run = undrift(dir.path(), &["bundle", "--out", "bundle.json"]);
+    assert_eq!(code(&run), 0);
+    assert!(run.stdout.is_empty());
+    let written = fs::read_to_string(dir.path().join("bundle.json")).unwrap();
+    assert_eq!(written, out(&first).trim_end());
+    let digest = objects(&first)[0]["digest"].as_str().unwrap().to_owned();
+    assert!(err(&run).contains(&digest));
+    let run = undrift(dir.path(), &["bundle", "--out", "no/such/folder/b.json"]);
+    assert_eq!(code(&run), 3);
+}
+
+#[test]
+fn the_event_patterns_in_infra_are_current() {
+    let run = undrift(&root(), &["events", "--check"]);
+    assert_eq!(code(&run), 0, "{}{}", out(&run), err(&run));
+}
+
+#[test]
+fn event_patterns_are_written_and_outdated_ones_are_found() {
+    let dir = copy();
+    assert_eq!(code(&undrift(dir.path(), &["events", "--check"])), 1);
+    assert_eq!(code(&undrift(dir.path(), &["events", "--write"])), 0);
+    assert_eq!(code(&undrift(dir.path(), &["events", "--check"])), 0);
+    fs::write(dir.path().join("infra/events/old.json"), "{}").unwrap();
+    assert_eq!(code(&undrift(dir.path(), &["events", "--check"])), 1);
+    assert_eq!(code(&undrift(dir.path(), &["events", "--write"])), 0);
+    assert!(!dir.path().join("infra/events/old.json").exists());
+
+    let shown = objects(&undrift(dir.path(), &["events"]));
+    assert_eq!(shown.len(), 1);
+    assert_eq!(shown[0]["name"], "ec2");
+    let pattern = &shown[0]["pattern"];
+    assert_eq!(pattern["source"][0], "aws.ec2");
+    assert_eq!(pattern["detail"]["eventSource"][0], "ec2.amazonaws.com");
+    let names = pattern["detail"]["eventName"].as_array().unwrap();
+    assert!(names.contains(&"AuthorizeSecurityGroupIngress".into()));
+    assert!(
+        names.contains(&"RevokeSecurityGroupEgress".into()),
+        "keeps images current"
+    );
+}
+
+#[test]
+fn the_revert_role_cannot_open_anything() {
+    let run = undrift(&root(), &["iam", "--account", "111122223333"]);
+    assert_eq!(code(&run), 0);
+    let actions = |role: &str| -> Vec<String> {
+        let found = objects(&run);
+        let role = found.iter().find(|o| o["role"] == role).unwrap();
+        let statements = role["policy"]["Statement"].as_array().unwrap();
+        let lists = statements
+            .iter()
+            .flat_map(|s| s["Action"].as_array().unwrap());
+        lists.map(|a| a.as_str().unwrap().to_owned()).collect()
+    };
+    let (revert, undo) = (actions("revert"), actions("undo"));
+    assert!(revert.contains(&"ec2:RevokeSecurityGroupIngress".to_owned()));
+    assert!(!revert.contains(&"ec2:AuthorizeSecurityGroupIngress".to_owned()));
+    assert!(undo.contains(&"ec2:AuthorizeSecurityGroupIngress".to_owned()));
+    assert!(!undo.contains(&"ec2:RevokeSecurityGroupIngress".to_owned()));
+    assert!(revert.iter().chain(&undo).all(|a| !a.contains('*')));
+    assert!(
+        out(&run)
+            .contains("arn:${AWS::Partition}:ec2:${AWS::Region}:111122223333:security-group/*")
+    );
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_panic() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_undrift"))
+        .arg("test")
+        .current_dir(root())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let run = child.wait_with_output().unwrap();
+    assert!(!err(&run).contains("panic"), "{}", err(&run));
+    assert!(
+        !err(&run).contains("mistake of undrift's own"),
+        "{}",
+        err(&run)
+    );
+}
