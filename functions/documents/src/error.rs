@@ -54,22 +54,12 @@ impl DocumentError {
         let place = fault.at.filter(|p| p.line > 0);
         let source_line = place
             .and_then(|p| text.lines().nth(p.line - 1))
-            // Tabs and control characters would move the caret, or the terminal.
-            .map(|l| {
-                l.chars()
-                    .take(WIDEST)
-                    .map(|c| if c.is_control() { ' ' } else { c })
-                    .collect()
-            });
+            .map(|l| plain(&l.chars().take(WIDEST).collect::<String>()));
         Self {
             file: file.to_owned(),
             line: place.map(|p| p.line),
             column: place.map(|p| p.column),
-            message: fault
-                .message
-                .chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .collect(),
+            message: plain(&fault.message),
             unreadable: false,
             source_line,
             length: place.map_or(0, |p| p.length),
@@ -90,7 +80,7 @@ impl DocumentError {
 
 impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        write!(f, "{}", plain(&self.file.display().to_string()))?;
         if let (Some(line), Some(column)) = (self.line, self.column) {
             write!(f, ":{line}:{column}")?;
         }
@@ -106,11 +96,18 @@ impl fmt::Display for DocumentError {
                 write!(
                     f,
                     "\n {margin} | {}{}",
-                    " ".repeat(column - 1),
+                    " ".repeat(column.saturating_sub(1)),
                     "^".repeat(carets)
                 )?;
             }
         }
         Ok(())
     }
+}
+
+/// Tabs and control characters would move the caret, or the terminal.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
