@@ -1,0 +1,12 @@
+//! What the tests stand on: the local account with Undrift in it, and people who change things.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "test support"
+)]
+
+pub mod groups;
+pub mod sandbox;

@@ -26,6 +26,8 @@ pub mod request;
 #[cfg(feature = "aws")]
 pub mod runtime;
 #[cfg(feature = "aws")]
+pub mod service;
+#[cfg(feature = "aws")]
 pub mod switch;
 #[cfg(test)]
 mod testing;

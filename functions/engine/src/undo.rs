@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use undrift_core::decide::{Decision, Why};
 use undrift_core::kind::{Image, Kind};
-use undrift_core::name::{EventId, NameError};
+use undrift_core::name::EventId;
 use undrift_core::plan::{Moved, Plan, UndoError as NoPlan, fulfilled, stands, undo};
 use undrift_core::policy::{Exemption, ExemptionSource, Scope};
 use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record, RecordVersion, Stages};
@@ -30,9 +30,14 @@ pub struct UndoRequest {
     pub by: String,
     /// Why.
     pub reason: String,
-    /// For how many hours what is re-opened is exempt; absent: 24.
+    /// The undo's own id: the same id twice is one undo.
+    pub id: EventId,
+    /// The ticket it hangs from.
     #[serde(default)]
-    pub exempt_hours: Option<u16>,
+    pub ticket: Option<String>,
+    /// Until when what is re-opened is exempt; absent: for 24 hours.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
 }
 
 /// What an undo came to.
@@ -56,9 +61,6 @@ pub enum UndoError {
     /// The journal can't be read or written.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The record's name can't carry an undo's.
-    #[error(transparent)]
-    Name(#[from] NameError),
     /// Somebody else is changing the resource through Undrift right now.
     #[error("{0} is being worked on by another invocation; try again in a moment")]
     Busy(String),
@@ -76,6 +78,17 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         deadline: Timestamp,
     ) -> Result<Undone, UndoError> {
         let seen = self.clock.now();
+        let resource = request.record.resource.clone();
+        let key = ChangeKey {
+            event: request.id.clone(),
+            resource: resource.clone(),
+        };
+        let earlier = self.journal.record(&key).await?;
+        if let Some(done) = &earlier
+            && done.outcome.kind == OutcomeKind::Undone
+        {
+            return Ok(Undone::Done(Box::new(done.clone())));
+        }
         let Some(first) = self.journal.record(&request.record).await? else {
             return Ok(Undone::Refused(format!(
                 "there is no record {}",
@@ -93,16 +106,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 request.record
             )));
         };
-        let resource = first.key.resource.clone();
-        let key = ChangeKey {
-            event: EventId::parse(&format!("undo-{}", first.key.event))?,
-            resource: resource.clone(),
-        };
         let looked = self.look(&resource, std::slice::from_ref(&key)).await?;
-        let earlier = looked.known.records.get(&key);
-        if let Some(done) = earlier.filter(|r| r.outcome.kind == OutcomeKind::Undone) {
-            return Ok(Undone::Done(Box::new(done.clone())));
-        }
         let now = self.clock.now();
         let before = looked.known.claim.as_ref();
         if before.is_some_and(|c| c.held.is_some()) {
@@ -124,7 +128,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             deadline,
             format!("{key}:{}", seen.as_nanosecond()),
         );
-        let mut record = self.undo_record(request, &first, key, earlier, plan.clone(), seen);
+        let mut record = self.undo_record(request, &first, key, earlier.as_ref(), plan.clone(), seen);
         record.stages.looked = Some(now);
         record.stages.decided = Some(self.clock.now());
         record.left_alone = crate::close::left_alone(kind, live, &plan);
@@ -288,8 +292,9 @@ fn exemptions(
     plan: &Plan,
     now: Timestamp,
 ) -> Vec<Exemption> {
-    let hours = request.exempt_hours.map_or(EXEMPT_HOURS, i64::from);
-    let until = now + SignedDuration::from_hours(hours);
+    let until = request
+        .until
+        .unwrap_or(now + SignedDuration::from_hours(EXEMPT_HOURS));
     let reopened = plan.writes.iter().filter_map(|w| Some((w, w.to.as_ref()?)));
     reopened
         .map(|(write, element)| Exemption {
@@ -304,7 +309,7 @@ fn exemptions(
                 ..Scope::default()
             },
             reason: format!("undo: {}", request.reason),
-            ticket: None,
+            ticket: request.ticket.clone(),
             by: request.by.clone(),
             from: None,
             until,

@@ -33,6 +33,9 @@ pub enum EnvelopeError {
     /// Of another account or partition than the function's own.
     #[error("the event is of account `{0}`, not of the function's own")]
     Account(String),
+    /// Of another region than the function's own: its clients can't reach the resource.
+    #[error("the event is of region `{0}`, not of the function's own")]
+    Region(String),
 }
 
 /// Takes the CloudTrail record out of an EventBridge event, after checking that the
@@ -65,6 +68,13 @@ pub fn open_envelope(message: &str, expected: &Expected) -> Result<Value, Envelo
         return Err(EnvelopeError::Account(
             recipient.unwrap_or_default().chars().take(100).collect(),
         ));
+    }
+    let region = event
+        .pointer("/detail/awsRegion")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if region != expected.region.as_str() {
+        return Err(EnvelopeError::Region(region.chars().take(100).collect()));
     }
     let source_name = text("source");
     let event_source: String = event
@@ -103,7 +113,8 @@ mod tests {
     fn event() -> Value {
         json!({"version": "0", "source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail",
             "account": "123456789012", "region": "eu-central-1",
-            "detail": {"eventSource": "ec2.amazonaws.com", "recipientAccountId": "123456789012"}})
+            "detail": {"eventSource": "ec2.amazonaws.com", "recipientAccountId": "123456789012",
+                "awsRegion": "eu-central-1"}})
     }
 
     #[test]
@@ -122,6 +133,7 @@ mod tests {
             ("/detail/recipientAccountId", json!("999999999999")),
             ("/detail/eventSource", json!("ec2.evil.example")),
             ("/detail/eventSource", json!(7)),
+            ("/detail/awsRegion", json!("cn-north-1")),
         ] {
             let mut e = event();
             *e.pointer_mut(pointer).unwrap() = value;

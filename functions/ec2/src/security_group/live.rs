@@ -9,12 +9,13 @@ use aws_sdk_ec2::types::{
 };
 use ipnet::IpNet;
 use serde_json::Value;
-use undrift_aws::client::{Dated, failure, malformed};
+use undrift_aws::client::{AnswerDate, classify};
 use undrift_core::kind::{Call, Facet, FacetName, Image, ResourceRef};
 use undrift_core::name::ResourceId;
 use undrift_engine::port::{CallError, ErrorClass, Seen, Sent};
 
 use super::rule::{Rule, Source};
+use crate::cloud::malformed;
 use super::{EGRESS, INGRESS};
 
 /// The most rules a page may have (EC2 API Reference, DescribeSecurityGroupRules).
@@ -22,12 +23,12 @@ const PAGE: i32 = 1000;
 
 /// The live group: its rules by id, prefix lists with their entries.
 pub(crate) async fn read(client: &Client, group: &ResourceRef) -> Result<Seen, CallError> {
-    let dated = Dated::default();
+    let dated = AnswerDate::default();
     let rules = rules(client, group, &dated).await?;
     if rules.is_empty() && !exists(client, group, &dated).await? {
         return Ok(Seen {
             image: None,
-            at: dated.latest(),
+            at: crate::cloud::at(&dated),
         });
     }
     let mut image = Image::default();
@@ -59,14 +60,14 @@ pub(crate) async fn read(client: &Client, group: &ResourceRef) -> Result<Seen, C
     }
     Ok(Seen {
         image: Some(image),
-        at: dated.latest(),
+        at: crate::cloud::at(&dated),
     })
 }
 
 async fn rules(
     client: &Client,
     group: &ResourceRef,
-    dated: &Dated,
+    dated: &AnswerDate,
 ) -> Result<Vec<SecurityGroupRule>, CallError> {
     let mut rules = Vec::new();
     let mut token = None;
@@ -80,7 +81,7 @@ async fn rules(
             .interceptor(dated.clone())
             .send()
             .await
-            .map_err(|e| failure("ec2:DescribeSecurityGroupRules", &group.to_string(), &e))?;
+            .map_err(|e| classify(&e, "ec2:DescribeSecurityGroupRules", &group.to_string()))?;
         rules.extend_from_slice(page.security_group_rules());
         token = page.next_token().filter(|t| !t.is_empty()).map(str::to_owned);
         if token.is_none() {
@@ -89,7 +90,7 @@ async fn rules(
     }
 }
 
-async fn exists(client: &Client, group: &ResourceRef, dated: &Dated) -> Result<bool, CallError> {
+async fn exists(client: &Client, group: &ResourceRef, dated: &AnswerDate) -> Result<bool, CallError> {
     let answer = client
         .describe_security_groups()
         .filters(filter("group-id", group.id.as_str()))
@@ -97,7 +98,7 @@ async fn exists(client: &Client, group: &ResourceRef, dated: &Dated) -> Result<b
         .interceptor(dated.clone())
         .send()
         .await
-        .map_err(|e| failure("ec2:DescribeSecurityGroups", &group.to_string(), &e))?;
+        .map_err(|e| classify(&e, "ec2:DescribeSecurityGroups", &group.to_string()))?;
     Ok(!answer.security_groups().is_empty())
 }
 
@@ -105,7 +106,7 @@ async fn exists(client: &Client, group: &ResourceRef, dated: &Dated) -> Result<b
 async fn list_entries(
     client: &Client,
     id: &str,
-    dated: &Dated,
+    dated: &AnswerDate,
 ) -> Result<Option<Vec<IpNet>>, CallError> {
     let mut entries = Vec::new();
     let mut token = None;
@@ -118,7 +119,7 @@ async fn list_entries(
             .interceptor(dated.clone())
             .send()
             .await
-            .map_err(|e| failure("ec2:GetManagedPrefixListEntries", id, &e));
+            .map_err(|e| classify(&e, "ec2:GetManagedPrefixListEntries", id));
         let page = match page {
             Ok(page) => page,
             Err(e) if matches!(e.class, ErrorClass::Denied | ErrorClass::Missing) => {
@@ -149,7 +150,7 @@ pub(crate) async fn resolve(client: &Client, name: &str) -> Result<Option<Resour
         .group_names(name)
         .send()
         .await
-        .map_err(|e| failure(operation, name, &e));
+        .map_err(|e| classify(&e, operation, name));
     let answer = match answer {
         Ok(answer) => answer,
         Err(e) if e.class == ErrorClass::Missing => return Ok(None),
@@ -216,7 +217,7 @@ pub(crate) async fn send(client: &Client, call: &Call) -> Result<Sent, CallError
             let answer = $request
                 .send()
                 .await
-                .map_err(|e| failure(&operation, &resource, &e))?;
+                .map_err(|e| classify(&e, &operation, &resource))?;
             Ok(Sent {
                 request_id: answer.request_id().map(str::to_owned),
             })

@@ -1,6 +1,7 @@
 //! What must come of it.
 
 use jiff::SignedDuration;
+use undrift_core::name::EventId;
 use undrift_core::policy::{Mode, Settings};
 use undrift_core::record::OutcomeKind;
 use undrift_engine::Disposition;
@@ -307,7 +308,9 @@ async fn undo_gives_the_changed_state_again_and_exempts_it() {
         record: world.record("e1").key,
         by: "maya".into(),
         reason: "a test".into(),
-        exempt_hours: None,
+        id: EventId::parse("undo-e1").unwrap(),
+        ticket: None,
+        until: None,
     };
     let deadline = world.now() + SignedDuration::from_secs(20);
     let undone = world.engine().undo(&request, deadline).await.unwrap();
@@ -360,7 +363,9 @@ async fn undo_is_refused_with_a_diff_where_somebody_edited_since() {
         record: world.record("m").key,
         by: "maya".into(),
         reason: "a test".into(),
-        exempt_hours: Some(1),
+        id: EventId::parse("undo-m").unwrap(),
+        ticket: None,
+        until: None,
     };
     let deadline = world.now() + SignedDuration::from_secs(20);
     let Undone::Moved(moved) = world.engine().undo(&request, deadline).await.unwrap() else {

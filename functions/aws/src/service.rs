@@ -1,0 +1,105 @@
+//! One service's function, put together: engine, journal, switch and clock behind the main loop.
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use undrift_core::change::Change;
+use undrift_core::kind::Kinds;
+use undrift_core::policy::Bundle;
+use undrift_core::record::Worker;
+use undrift_engine::port::{Cloud, Journal, Switch};
+use undrift_engine::undo::{UndoError, UndoRequest, Undone};
+use undrift_engine::{Disposition, Engine};
+
+use crate::batch::Handler;
+use crate::clock::SystemClock;
+use crate::config::{Duty, Environment};
+use crate::function::Function;
+use crate::journal::DynamoJournal;
+use crate::metrics::{Metered, Metrics};
+use crate::request::{Request, RequestError};
+use crate::runtime::Error;
+use crate::switch::ParameterSwitch;
+
+/// How many reverts one actor, policy or account may cause within ten minutes before the caps
+/// hold. A busy pipeline stays well under it; a script that opens a thousand groups doesn't.
+const CAP: u64 = 200;
+
+/// A service's engine as the main loop's handler.
+struct Service<'k, C> {
+    engine: Engine<'k, C, Metered<DynamoJournal>, ParameterSwitch, SystemClock>,
+    duty: Duty,
+}
+
+/// Loads the bundle and serves until Lambda ends the process.
+pub async fn serve<C: Cloud>(
+    cloud: C,
+    kinds: Kinds<'_>,
+    environment: Environment,
+    config: &SdkConfig,
+) -> Result<(), Error> {
+    let text = std::fs::read_to_string(&environment.bundle).map_err(|e| {
+        format!("the bundle {} can't be read: {e}; build one with `undrift bundle` and ship it beside the binary", environment.bundle.display())
+    })?;
+    let bundle = Bundle::read(&text, kinds)?;
+    let journal = || Metered {
+        journal: DynamoJournal::new(config, &environment.table),
+        metrics: Metrics::to_stdout(&environment.function),
+    };
+    let worker = Worker {
+        function: environment.function.clone(),
+        role: environment.role.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        bundle: bundle.digest.clone(),
+    };
+    let engine = Engine {
+        cloud,
+        journal: journal(),
+        switch: ParameterSwitch::new(config, environment.pause_parameter.as_deref()),
+        clock: SystemClock,
+        kinds,
+        bundle,
+        worker,
+        own_roles: environment.own_roles.clone(),
+        cap_limit: CAP,
+    };
+    // One cheap read of each kind while Lambda initialises: connections and TLS are then up.
+    let _ = engine.switch.paused().await;
+    let service = Service {
+        engine,
+        duty: environment.duty,
+    };
+    Function::new(service, journal(), &environment, config)
+        .serve()
+        .await
+}
+
+impl<C: Cloud> Handler for Service<'_, C> {
+    async fn handle(&self, changes: Vec<Change>, deadline: Timestamp) -> Vec<Disposition> {
+        self.engine.handle(changes, deadline).await
+    }
+
+    async fn request(&self, request: Value, deadline: Timestamp) -> Result<Value, RequestError> {
+        let Request::Undo(undo) = Request::parse(request)?;
+        if self.duty != Duty::Undo {
+            return Err(RequestError::Refused(
+                "this function reverts; ask the undo function".to_owned(),
+            ));
+        }
+        let request = UndoRequest {
+            record: undo.record,
+            by: undo.by,
+            reason: undo.reason,
+            id: undo.id,
+            ticket: undo.ticket,
+            until: undo.until,
+        };
+        match self.engine.undo(&request, deadline).await {
+            Ok(Undone::Done(record)) => Ok(json!({"undone": record})),
+            Ok(Undone::Moved(moved)) => Ok(json!({"moved": moved})),
+            Ok(Undone::Refused(why)) => Err(RequestError::Refused(why)),
+            Err(e @ UndoError::Busy(_)) => Err(RequestError::Failed(e.to_string())),
+            Err(e) => Err(RequestError::Failed(e.to_string())),
+        }
+    }
+}

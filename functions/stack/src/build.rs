@@ -1,0 +1,98 @@
+//! Builds the functions from this tree.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+
+/// The packages that are functions, each with a binary of its name and a feature `aws`.
+const FUNCTIONS: [&str; 2] = ["undrift-ec2", "undrift-notify"];
+
+/// The functions' binaries, by name.
+#[derive(Debug, Clone)]
+pub struct Binaries(BTreeMap<String, PathBuf>);
+
+/// Why the functions could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Cargo could not be run.
+    #[error("cargo could not be started to build the functions: {0}; install Rust from rustup.rs")]
+    NoCargo(#[source] std::io::Error),
+    /// Cargo failed, and said why itself.
+    #[error("building the functions failed ({0}); cargo's own words are above")]
+    Failed(std::process::ExitStatus),
+    /// Cargo built, and didn't say where.
+    #[error("cargo built no binary `{0}`")]
+    NoBinary(String),
+}
+
+impl Binaries {
+    /// Builds all functions in the dev profile, in one go: `aws-sdk-ec2` wants 8 GB, so never
+    /// twice at once. The first time takes minutes.
+    pub async fn build(root: &Path) -> Result<Self, BuildError> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command
+            .current_dir(root)
+            .args(["build", "--locked", "--message-format=json-render-diagnostics"]);
+        if std::env::var_os("UNDRIFT_QUIET_BUILD").is_some() {
+            command.arg("--quiet");
+        }
+        for function in FUNCTIONS {
+            command.args(["--package", function]);
+        }
+        let features: Vec<String> = FUNCTIONS.iter().map(|f| format!("{f}/aws")).collect();
+        command.args(["--features", &features.join(",")]);
+        // A test run's own settings would make cargo build everything a second time.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG") || text.starts_with("CARGO_MANIFEST") {
+                command.env_remove(&name);
+            }
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(BuildError::NoCargo)?;
+        let mut found = BTreeMap::new();
+        if let Some(stdout) = child.stdout.take() {
+            let mut lines = BufReader::new(stdout).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                found.extend(binary(&line));
+            }
+        }
+        let status = child.wait().await.map_err(BuildError::NoCargo)?;
+        if !status.success() {
+            return Err(BuildError::Failed(status));
+        }
+        match FUNCTIONS.iter().find(|f| !found.contains_key(**f)) {
+            Some(missing) => Err(BuildError::NoBinary((*missing).to_owned())),
+            None => Ok(Self(found)),
+        }
+    }
+
+    /// One function's binary.
+    pub fn get(&self, function: &str) -> Result<&Path, BuildError> {
+        self.0
+            .get(function)
+            .map(PathBuf::as_path)
+            .ok_or_else(|| BuildError::NoBinary(function.to_owned()))
+    }
+
+    /// The same binaries, one of them replaced: to see what a test says of a function that does
+    /// nothing.
+    #[must_use]
+    pub fn replace(mut self, function: &str, binary: PathBuf) -> Self {
+        self.0.insert(function.to_owned(), binary);
+        self
+    }
+}
+
+/// The binary that a line of cargo's output names.
+fn binary(line: &str) -> Option<(String, PathBuf)> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let path = message.get("executable")?.as_str()?;
+    let name = message.pointer("/target/name")?.as_str()?;
+    Some((name.to_owned(), PathBuf::from(path)))
+}

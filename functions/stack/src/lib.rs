@@ -1,0 +1,14 @@
+//! Undrift as it stands in the local account: the table with its stream, the topic, the queues,
+//! the rules, and the real function binaries, built from this tree.
+//!
+//! What the SAM template is for an account, this is for the local one; `undrift demo`,
+//! `undrift local` and the end-to-end tests all stand on it.
+
+mod build;
+mod journal;
+mod stack;
+mod table;
+
+pub use build::{Binaries, BuildError};
+pub use journal::ReadError;
+pub use stack::{Deployment, REVERT_ROLE, Stack, StackError, UNDO_ROLE};

@@ -1,0 +1,15 @@
+//! End to end on the local account: real calls over HTTP, real records, the real function
+//! binaries with the real SDK.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod corpus;
+mod malformed;
+mod property;
+mod rounds;
+mod security_groups;
