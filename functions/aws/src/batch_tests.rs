@@ -272,7 +272,7 @@ fn waits_are_whole_seconds_that_sqs_takes() {
         (Duration::ZERO, 1),
         (Duration::from_millis(1), 1),
         (Duration::from_millis(2001), 3),
-        (Duration::from_secs(60), 60),
+        (Duration::from_secs(61), 61),
         (Duration::from_secs(1_000_000), 42_000),
     ] {
         assert_eq!(wait(after), seconds);

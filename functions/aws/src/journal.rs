@@ -33,6 +33,7 @@ use attribute::ItemError;
 use undrift_engine::port::JournalError;
 
 /// An item that can't be written or read: sending it again doesn't help.
+#[must_use]
 pub fn unusable(doing: &str, error: &ItemError) -> JournalError {
     JournalError {
         doing: doing.to_owned(),

@@ -103,9 +103,9 @@ impl Item {
 
     /// With a number.
     #[must_use]
-    pub fn number(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn number(mut self, name: &str, value: impl Into<i128>) -> Self {
         self.0
-            .insert(name.to_owned(), Attribute::N(value.to_string()));
+            .insert(name.to_owned(), Attribute::N(value.into().to_string()));
         self
     }
 

@@ -39,9 +39,7 @@ impl DynamoJournal {
             put.values
                 .push((":now", wire::number(now.as_millisecond())));
         }
-        Ok(match self.put(&doing, put).await? {
-            true => Claimed::Won,
-            false => Claimed::Lost,
-        })
+        let won = self.put(&doing, put).await?;
+        Ok(if won { Claimed::Won } else { Claimed::Lost })
     }
 }

@@ -1,4 +1,4 @@
-//! Closing: revisions, images and exemption first and side by side, then the claim. Whoever finds
+//! Closing: revisions, images and exemptions first and side by side, then the claim. Whoever finds
 //! the claim gone finds the records written.
 
 use jiff::{SignedDuration, Timestamp};
@@ -42,18 +42,17 @@ impl DynamoJournal {
                 None => Ok(()),
             }
         };
-        let exemption = async {
-            match &close.exemption {
-                Some(exemption) => self.exempt(Some(resource), exemption, now).await,
-                None => Ok(()),
-            }
-        };
-        let (revisions, observed, baseline, exemption) =
-            join!(revisions, observed, baseline, exemption);
+        let exempting = close
+            .exemptions
+            .iter()
+            .map(|exemption| self.exempt(Some(resource), exemption, now));
+        let exemptions = try_join_all(exempting);
+        let (revisions, observed, baseline, exemptions) =
+            join!(revisions, observed, baseline, exemptions);
         revisions?;
         observed?;
         baseline?;
-        exemption?;
+        exemptions?;
         match &close.release {
             Some(release) => self.release(release).await,
             None => Ok(()),

@@ -124,7 +124,7 @@ pub fn observed_item(resource: &ResourceRef, images: &[DatedImage]) -> Result<It
     let key = of_resource(resource, Part::Observed);
     let what = format!("the kept images of {resource}");
     let item = about(Item::new(&key, Part::Observed.word()), resource)
-        .number("images", images.len())
+        .number("images", i128::try_from(images.len()).unwrap_or_default())
         .bytes(BODY, pack(&what, &images)?);
     Ok(match images.iter().map(|i| i.as_of).max() {
         Some(newest) => item.number("as_of", newest.as_millisecond()),
