@@ -120,7 +120,7 @@ impl Metrics {
 }
 
 /// A journal whose closed records are counted.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Metered<J> {
     /// The journal itself.
     pub journal: J,

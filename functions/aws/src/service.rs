@@ -7,8 +7,8 @@ use undrift_core::change::Change;
 use undrift_core::kind::Kinds;
 use undrift_core::policy::Bundle;
 use undrift_core::record::Worker;
-use undrift_engine::port::{Cloud, Journal, Switch};
-use undrift_engine::undo::{UndoError, UndoRequest, Undone};
+use undrift_engine::port::{Cloud, Switch};
+use undrift_engine::undo::{UndoRequest, Undone};
 use undrift_engine::{Disposition, Engine};
 
 use crate::batch::Handler;
@@ -42,7 +42,7 @@ pub async fn serve<C: Cloud>(
         format!("the bundle {} can't be read: {e}; build one with `undrift bundle` and ship it beside the binary", environment.bundle.display())
     })?;
     let bundle = Bundle::read(&text, kinds)?;
-    let journal = || Metered {
+    let journal = Metered {
         journal: DynamoJournal::new(config, &environment.table),
         metrics: Metrics::to_stdout(&environment.function),
     };
@@ -54,7 +54,7 @@ pub async fn serve<C: Cloud>(
     };
     let engine = Engine {
         cloud,
-        journal: journal(),
+        journal: journal.clone(),
         switch: ParameterSwitch::new(config, environment.pause_parameter.as_deref()),
         clock: SystemClock,
         kinds,
@@ -64,12 +64,13 @@ pub async fn serve<C: Cloud>(
         cap_limit: CAP,
     };
     // One cheap read of each kind while Lambda initialises: connections and TLS are then up.
-    let _ = engine.switch.paused().await;
+    // What fails here is met again, and told, by the first event.
+    let _ = tokio::join!(journal.journal.warm(), engine.switch.paused());
     let service = Service {
         engine,
         duty: environment.duty,
     };
-    Function::new(service, journal(), &environment, config)
+    Function::new(service, journal, &environment, config)
         .serve()
         .await
 }
@@ -98,7 +99,6 @@ impl<C: Cloud> Handler for Service<'_, C> {
             Ok(Undone::Done(record)) => Ok(json!({"undone": record})),
             Ok(Undone::Moved(moved)) => Ok(json!({"moved": moved})),
             Ok(Undone::Refused(why)) => Err(RequestError::Refused(why)),
-            Err(e @ UndoError::Busy(_)) => Err(RequestError::Failed(e.to_string())),
             Err(e) => Err(RequestError::Failed(e.to_string())),
         }
     }

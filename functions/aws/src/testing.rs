@@ -1,5 +1,11 @@
 //! Made-up records for this crate's tests.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests say what they expect by failing"
+)]
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use undrift_core::change::Expected;
