@@ -71,7 +71,7 @@ pub async fn load() -> Result<SdkConfig, ClientError> {
 
 /// Catches the `Date` of a call's answers.
 ///
-/// ```ignore
+/// ```text
 /// let date = AnswerDate::default();
 /// let groups = client.describe_security_groups().customize().interceptor(date.clone()).send().await;
 /// let at = date.latest();
