@@ -174,7 +174,9 @@ mod tests {
             // Nothing listens there.
             .endpoint_url("http://127.0.0.1:9")
             .region(aws_sdk_dynamodb::config::Region::new("eu-central-1"))
-            .credentials_provider(aws_credential_types::Credentials::for_tests())
+            .credentials_provider(aws_credential_types::Credentials::new(
+                "key", "secret", None, None, "test",
+            ))
             .build();
         let client = aws_sdk_dynamodb::Client::from_conf(config);
         let error = client.list_tables().send().await.unwrap_err();

@@ -242,12 +242,12 @@ mod tests {
         let undo = with(&[
             ("UNDRIFT_DUTY", Some("undo")),
             ("UNDRIFT_QUEUE_URL", None),
-            ("UNDRIFT_BUNDLE", Some("/tmp/b.json")),
+            ("UNDRIFT_BUNDLE", Some("/opt/b.json")),
             ("UNDRIFT_PAUSE_PARAMETER", Some("/undrift/pause")),
         ])
         .unwrap();
         assert_eq!(undo.duty, Duty::Undo);
-        assert_eq!(undo.bundle, PathBuf::from("/tmp/b.json"));
+        assert_eq!(undo.bundle, PathBuf::from("/opt/b.json"));
     }
 
     #[test]
