@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use undrift_core::name::KindId;
 use undrift_core::record::{ChangeKey, Record};
-use undrift_engine::port::{CapKey, Claim, Claimed, Close, Journal, JournalError, Known};
+use undrift_engine::port::{CapKey, Claim, Claimed, Close, Closed, Journal, JournalError, Known};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Undrift";
@@ -150,13 +150,13 @@ impl<J: Journal> Journal for Metered<J> {
         self.journal.spend(caps).await
     }
 
-    async fn close(&self, close: &Close) -> Result<(), JournalError> {
-        self.journal.close(close).await?;
+    async fn close(&self, close: &Close) -> Result<Closed, JournalError> {
+        let closed = self.journal.close(close).await?;
         let now = Timestamp::now();
         for record in &close.records {
             self.metrics.record(record, now);
         }
-        Ok(())
+        Ok(closed)
     }
 
     async fn reject(&self, digest: &str, why: &str, beginning: &str) -> Result<(), JournalError> {

@@ -9,12 +9,12 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use undrift_core::change::Expected;
-use undrift_core::judge::DatedImage;
 use undrift_core::kind::ResourceRef;
 use undrift_core::name::{AccountId, EventId, KindId, Region, ResourceId};
+use undrift_core::observe::{DatedImage, History};
 use undrift_core::policy::Exemption;
 use undrift_core::record::{ChangeKey, Record};
-use undrift_engine::port::Claim;
+use undrift_engine::port::{Claim, Observed};
 
 pub(crate) fn resource() -> ResourceRef {
     ResourceRef {
@@ -110,6 +110,16 @@ pub(crate) fn image(as_of: &str) -> DatedImage {
         "image": {"facets": {"ingress": {"sgr-1": rule()}}}, "as_of": as_of, "gapless": true
     }))
     .unwrap()
+}
+
+pub(crate) fn observed(version: u64, as_of: &str) -> Observed {
+    Observed {
+        history: History {
+            images: vec![image(as_of)],
+            changes: Vec::new(),
+        },
+        version,
+    }
 }
 
 pub(crate) fn exemption(id: &str) -> Exemption {

@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use support::Table;
 use undrift_core::policy::{Exemption, Scope};
 use undrift_core::record::{Outcome, OutcomeKind};
-use undrift_engine::port::{CapKey, Claim, Claimed, Close, Journal, Release};
+use undrift_engine::port::{CapKey, Claim, Claimed, Close, Closed, Journal, Release};
 use undrift_local::FaultAction;
 
 fn now() -> Timestamp {
@@ -184,10 +184,7 @@ async fn all_that_is_known_is_read_at_once() {
     };
     let mut close = closing();
     close.records = vec![testing::record("e-1", 1), testing::record("e-1", 2)];
-    close.observed = Some(vec![
-        testing::image("2026-01-24T03:00:00Z"),
-        testing::image("2026-01-24T03:45:00Z"),
-    ]);
+    close.observed = Some(testing::observed(1, "2026-01-24T03:45:00Z"));
     close.baseline = Some(testing::image("2026-01-24T03:00:00Z"));
     close.exemptions = vec![testing::exemption("here"), everywhere.clone()];
     table.journal.close(&close).await.unwrap();
@@ -232,37 +229,28 @@ async fn keys_that_were_left_unprocessed_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn images_never_go_back_in_time() {
+async fn what_is_remembered_is_written_over_its_own_version_only() {
     let table = Table::new().await;
-    let keep = |observed: &str, baseline: &str| {
-        let mut close = closing();
-        close.observed = Some(vec![testing::image(observed)]);
-        close.baseline = Some(testing::image(baseline));
-        let table = &table;
-        async move {
-            table.journal.close(&close).await.unwrap();
-            let known = table.known().await;
-            let observed = known.observed.first().unwrap().as_of.to_string();
-            (observed, known.baseline.unwrap().as_of.to_string())
-        }
-    };
-    let of = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-    let (one, two, three) = (
-        "2026-01-24T03:00:01Z",
-        "2026-01-24T03:00:02Z",
-        "2026-01-24T03:00:03Z",
-    );
-    assert_eq!(keep(two, two).await, of(two, two));
-    assert_eq!(keep(one, one).await, of(two, two));
-    assert_eq!(keep(three, three).await, of(three, three));
-    // The same time again: kept images may be put in order, a baseline stays.
+    let (one, two) = ("2026-01-24T03:00:01Z", "2026-01-24T03:00:02Z");
     let mut close = closing();
-    close.observed = Some(vec![testing::image(one), testing::image(three)]);
+    close.observed = Some(testing::observed(1, one));
+    assert_eq!(table.journal.close(&close).await.unwrap(), Closed::Whole);
+    // The same write again, its answer lost, is the same write.
+    assert_eq!(table.journal.close(&close).await.unwrap(), Closed::Whole);
+    // Two that read version 1 and learnt different things.
+    close.observed = Some(testing::observed(2, one));
+    assert_eq!(table.journal.close(&close).await.unwrap(), Closed::Whole);
+    close.observed = Some(testing::observed(2, two));
+    close.baseline = Some(testing::image(two));
+    assert_eq!(table.journal.close(&close).await.unwrap(), Closed::Outrun);
+    let known = table.known().await;
+    assert_eq!(known.observed, testing::observed(2, one));
+    assert_eq!(known.baseline, close.baseline, "all else is written");
+    // A baseline never goes back in time.
+    close.observed = None;
+    close.baseline = Some(testing::image(one));
     table.journal.close(&close).await.unwrap();
-    assert_eq!(Some(table.known().await.observed), close.observed);
-    close.observed = Some(Vec::new());
-    table.journal.close(&close).await.unwrap();
-    assert!(table.known().await.observed.is_empty());
+    assert_eq!(table.known().await.baseline, Some(testing::image(two)));
 }
 
 #[tokio::test]
@@ -309,7 +297,9 @@ async fn what_is_too_large_is_refused_by_name() {
             serde_json::Value::String(noise),
         );
     let mut close = closing();
-    close.observed = Some(vec![image]);
+    let mut observed = testing::observed(1, "2026-01-24T03:00:00Z");
+    observed.history.images = vec![image];
+    close.observed = Some(observed);
     let error = table.journal.close(&close).await.unwrap_err();
     assert!(!error.transient);
     assert!(error.to_string().contains("compressed"), "{error}");

@@ -3,7 +3,7 @@
 mod locate;
 
 pub(crate) use locate::alike;
-pub use locate::{BeforeFrom, DatedImage, Located, Standing, locate};
+pub use locate::{BeforeFrom, Located, Standing, locate};
 
 use std::collections::BTreeMap;
 

@@ -1,72 +1,182 @@
-//! The images kept of a resource: what later changes are judged against.
+//! What is remembered of a resource between events: images, and the changes seen since. It is
+//! what later changes are judged against, in whatever order events come.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::judge::{DatedImage, alike};
-use crate::kind::{Effect, Image, Kind, Target};
+use crate::judge::alike;
+use crate::kind::{Effect, Element, ElementPath, Facet, FacetName, Image, Kind, Target};
+use crate::name::EventId;
 
-/// How many images of a resource are kept. One would do if events came in order; a late event
-/// needs the image before it, and four span any reordering that CloudTrail is known for.
-const KEPT: usize = 4;
+/// How many images are kept. The newest one serves; older ones serve events that come late.
+const IMAGES: usize = 3;
+/// How many changes are kept besides. Older ones are folded into the first image.
+const CHANGES: usize = 16;
 
-/// The images to keep after changes were seen and the resource was read, oldest first; `None`
-/// if they stay as they are.
-///
-/// An image that the kept one and the changes' own records explain is dated by the newest of
-/// these changes: it may serve as *before* for anything later. An image with something in it
-/// that no record explains may hold a change whose event is still on its way: it is dated by
-/// AWS's clock at the read, so that it is never taken for what was before that change.
-#[must_use]
-pub fn follow(
-    kind: &dyn Kind,
-    kept: &[DatedImage],
-    live: &Image,
-    read_at: Timestamp,
-    changes: &[(Timestamp, &Effect)],
-) -> Option<Vec<DatedImage>> {
-    let mut images = kept.to_vec();
-    for (time, effect) in changes {
-        // A change older than what is kept is in it already.
-        if images.last().is_some_and(|last| last.as_of > *time) {
-            continue;
+/// An image and the time of the newest change that is visible in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatedImage {
+    /// The image.
+    pub image: Image,
+    /// It may serve as *before* for changes strictly later than this.
+    pub as_of: Timestamp,
+    /// No change happened up to `as_of` that this image and the kept changes don't account for.
+    pub gapless: bool,
+}
+
+/// A change that was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenChange {
+    /// Its event.
+    pub event: EventId,
+    /// Its event time.
+    pub time: Timestamp,
+    /// What it did.
+    pub effect: Effect,
+}
+
+/// What is remembered of one resource.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// Images, oldest first.
+    pub images: Vec<DatedImage>,
+    /// Changes, oldest first.
+    pub changes: Vec<SeenChange>,
+}
+
+/// A resource as it was just before a moment, as far as that is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Past {
+    /// The image.
+    pub image: Image,
+    /// The newest change in it.
+    pub as_of: Timestamp,
+    /// It is whole: what isn't in it wasn't there. Otherwise only what is in it is known.
+    pub whole: bool,
+    /// No change is missing in it, as far as can be told.
+    pub gapless: bool,
+}
+
+impl History {
+    /// The resource just before a moment: the newest image strictly older than it, with the
+    /// changes since, as their own records tell them; without such an image, what these changes
+    /// alone tell. Changes of the very same second are not before each other.
+    #[must_use]
+    pub fn before(&self, kind: &dyn Kind, moment: Timestamp, facet: &FacetName) -> Option<Past> {
+        let image = self
+            .images
+            .iter()
+            .filter(|i| i.as_of < moment && i.image.facets.contains_key(facet))
+            .max_by_key(|i| i.as_of);
+        let mut past = image.map(|i| Past {
+            image: i.image.clone(),
+            as_of: i.as_of,
+            whole: true,
+            gapless: i.gapless,
+        });
+        let since = past.as_ref().map_or(Timestamp::MIN, |p| p.as_of);
+        let changes = self.changes.iter();
+        for change in changes.filter(|c| since <= c.time && c.time < moment) {
+            let known = past.get_or_insert_with(|| Past {
+                image: Image::default(),
+                as_of: change.time,
+                whole: false,
+                gapless: false,
+            });
+            known.image = after(kind, &known.image, &change.effect);
+            known.as_of = change.time;
         }
-        match effect {
-            Effect::Created(Some(image)) => images = vec![dated(image.clone(), *time, true)],
-            Effect::Edited(_) => {
-                if let Some(last) = images.last() {
-                    let (image, gapless) = (after(kind, &last.image, effect), last.gapless);
-                    images.push(dated(image, *time, gapless));
+        past
+    }
+
+    /// What is remembered after changes were seen and the resource was read; `None` where
+    /// nothing new is learnt.
+    ///
+    /// An image with something in it that no record explains may hold a change whose event is
+    /// still on its way: it is dated by AWS's clock at the read, so that it is never taken for
+    /// what was before that change.
+    #[must_use]
+    pub fn follow(
+        &self,
+        kind: &dyn Kind,
+        live: &Image,
+        read_at: Timestamp,
+        changes: &[SeenChange],
+    ) -> Option<Self> {
+        let mut next = self.clone();
+        for change in changes {
+            next.see(change);
+        }
+        let newest = next.changes.last().map(|c| c.time);
+        match next.now(kind) {
+            Some((image, gapless)) if is_seen(kind, &image, live) => {
+                // Records may not show AWS's ids: then the live image says them.
+                if !has_keys_of(&image, live) {
+                    let as_of = newest.unwrap_or(read_at);
+                    next.images.push(DatedImage {
+                        image: restricted(live, &image),
+                        as_of,
+                        gapless,
+                    });
                 }
+            }
+            _ => next.images.push(DatedImage {
+                image: live.clone(),
+                as_of: read_at,
+                gapless: false,
+            }),
+        }
+        next.shorten(kind);
+        (next != *self).then_some(next)
+    }
+
+    fn see(&mut self, change: &SeenChange) {
+        if self.changes.iter().any(|c| c.event == change.event) {
+            return;
+        }
+        match &change.effect {
+            Effect::Created(Some(image)) => {
+                let known = self.images.iter().any(|i| i.as_of <= change.time);
+                if !known {
+                    let first = DatedImage {
+                        image: image.clone(),
+                        as_of: change.time,
+                        gapless: true,
+                    };
+                    self.images.insert(0, first);
+                }
+            }
+            Effect::Edited(_) => {
+                let later = self.changes.partition_point(|c| c.time <= change.time);
+                self.changes.insert(later, change.clone());
             }
             Effect::Created(None) | Effect::Deleted | Effect::Unclear(_) => {}
         }
     }
-    let explained = images
-        .last()
-        .is_some_and(|last| is_seen(kind, &last.image, live));
-    if explained {
-        // The live image has AWS's ids and all that records leave out.
-        if let Some(last) = images.last_mut() {
-            for (facet, elements) in &mut last.image.facets {
-                if let Some(seen) = live.facets.get(facet) {
-                    elements.clone_from(seen);
-                }
+
+    /// The resource as images and changes tell it, now.
+    fn now(&self, kind: &dyn Kind) -> Option<(Image, bool)> {
+        let last = self.images.iter().max_by_key(|i| i.as_of)?;
+        let mut image = last.image.clone();
+        for change in self.changes.iter().filter(|c| c.time >= last.as_of) {
+            image = after(kind, &image, &change.effect);
+        }
+        Some((image, last.gapless))
+    }
+
+    fn shorten(&mut self, kind: &dyn Kind) {
+        self.images.sort_by_key(|i| i.as_of);
+        let surplus = self.images.len().saturating_sub(IMAGES);
+        self.images.drain(..surplus);
+        while self.changes.len() > CHANGES {
+            let oldest = self.changes.remove(0);
+            if let Some(first) = self.images.first_mut()
+                && first.as_of <= oldest.time
+            {
+                first.image = after(kind, &first.image, &oldest.effect);
+                first.as_of = oldest.time;
             }
         }
-    } else {
-        images.push(dated(live.clone(), read_at, false));
-    }
-    images.dedup_by(|newer, older| newer.image == older.image && newer.gapless == older.gapless);
-    let surplus = images.len().saturating_sub(KEPT);
-    images.drain(..surplus);
-    (images != kept).then_some(images)
-}
-
-fn dated(image: Image, as_of: Timestamp, gapless: bool) -> DatedImage {
-    DatedImage {
-        image,
-        as_of,
-        gapless,
     }
 }
 
@@ -78,9 +188,9 @@ pub fn after(kind: &dyn Kind, before: &Image, effect: &Effect) -> Image {
         return image;
     };
     for touch in touches {
-        let path = match &touch.target {
+        let standing = match &touch.target {
             Target::Key(key) => touch.facets.iter().find_map(|facet| {
-                let path = crate::kind::ElementPath {
+                let path = ElementPath {
                     facet: facet.clone(),
                     key: key.clone(),
                 };
@@ -88,17 +198,14 @@ pub fn after(kind: &dyn Kind, before: &Image, effect: &Effect) -> Image {
             }),
             Target::Like(element) => alike(kind, &image, &touch.facets, element),
         };
-        match (path, &touch.after) {
+        match (standing, &touch.after) {
             (Some(path), after) => image.set(&path, after.clone()),
             (None, Some(after)) => {
                 if let Some(facet) = touch.facets.first()
                     && let Ok((key, element)) = kind.element(facet, after)
                 {
-                    let path = crate::kind::ElementPath {
-                        facet: facet.clone(),
-                        key,
-                    };
-                    image.set(&path, Some(element));
+                    let facet = facet.clone();
+                    image.set(&ElementPath { facet, key }, Some(element));
                 }
             }
             (None, None) => {}
@@ -109,18 +216,34 @@ pub fn after(kind: &dyn Kind, before: &Image, effect: &Effect) -> Image {
 
 /// Every facet that the expected image knows is in the live one, element by element.
 fn is_seen(kind: &dyn Kind, expected: &Image, live: &Image) -> bool {
+    let substances = |facet: &FacetName, elements: &Facet| {
+        let substance = |e: &Element| kind.substance(facet, e).to_string();
+        let mut all: Vec<String> = elements.values().map(substance).collect();
+        all.sort_unstable();
+        all
+    };
     expected.facets.iter().all(|(facet, elements)| {
-        let Some(seen) = live.facets.get(facet) else {
-            return false;
-        };
-        let substances = |f: &crate::kind::Facet| {
-            let mut all: Vec<String> = f
-                .values()
-                .map(|e| kind.substance(facet, e).to_string())
-                .collect();
-            all.sort_unstable();
-            all
-        };
-        substances(elements) == substances(seen)
+        live.facets
+            .get(facet)
+            .is_some_and(|seen| substances(facet, elements) == substances(facet, seen))
     })
+}
+
+fn has_keys_of(expected: &Image, live: &Image) -> bool {
+    expected.facets.iter().all(|(facet, elements)| {
+        live.facets
+            .get(facet)
+            .is_some_and(|seen| elements.keys().eq(seen.keys()))
+    })
+}
+
+/// The live image, in the facets that another one knows.
+fn restricted(live: &Image, known: &Image) -> Image {
+    let facets = live.facets.iter();
+    Image {
+        facets: facets
+            .filter(|(facet, _)| known.facets.contains_key(*facet))
+            .map(|(facet, elements)| (facet.clone(), elements.clone()))
+            .collect(),
+    }
 }

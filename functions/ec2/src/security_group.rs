@@ -114,9 +114,9 @@ impl Kind for SecurityGroup {
             }
             for (key, element) in wanted.iter().filter(|(key, _)| !now.contains_key(*key)) {
                 let substance = self.substance(&facet, element);
-                let there = now.iter().any(|(k, e)| {
-                    wanted.contains_key(k) && self.substance(&facet, e) == substance
-                });
+                let there = now
+                    .iter()
+                    .any(|(k, e)| wanted.contains_key(k) && self.substance(&facet, e) == substance);
                 if !there {
                     delta.new.push((key, parse(&facet, element)?));
                 }

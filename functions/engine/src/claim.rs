@@ -201,7 +201,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             close.records.push(record);
             ends.extend(index.map(|i| (i, Disposition::Done)));
         }
-        close.observed.clone_from(&draft.observed);
+        close.observed = crate::close::remembered(draft.looked, draft.observed.clone());
         close.release = Some(Release {
             nonce: run.nonce.clone(),
             claim: free.clone(),
@@ -215,7 +215,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             nonce: run.nonce.clone(),
             claim: free.clone(),
         });
-        self.journal.close(&close).await.map_err(|e| {
+        self.journal.close(&close).await.map(|_| ()).map_err(|e| {
             let retry = Disposition::retry(jiff::SignedDuration::from_secs(30), e.to_string());
             Attempt::Ended(all(&run.items, &retry))
         })

@@ -2,13 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::{Circumstances, Decision, Why};
-use undrift_core::judge::{DatedImage, Verdict};
+use undrift_core::judge::Verdict;
 use undrift_core::kind::{Image, Kind};
+use undrift_core::observe::{DatedImage, History};
 use undrift_core::plan::{Plan, holds};
 use undrift_core::record::{Cause, LeftAlone, Outcome, OutcomeKind, Record, RecordVersion, Stages};
 
 use crate::look::Looked;
-use crate::port::{Clock, Close, Cloud, Held, Journal, Switch};
+use crate::port::{Clock, Close, Closed, Cloud, Held, Journal, Observed, Switch};
 use crate::way::{Attempt, Run};
 use crate::weigh::{Scales, Weighed};
 use crate::{Disposition, Engine, Item};
@@ -25,7 +26,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) scales: Scales,
     pub(crate) looked_at: Timestamp,
     pub(crate) decided_at: Timestamp,
-    pub(crate) observed: Option<Vec<DatedImage>>,
+    pub(crate) observed: Option<History>,
     pub(crate) now: Circumstances<'a>,
 }
 
@@ -63,9 +64,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             close.records.push(record);
         }
         if holds(draft.kind, &run.resource, draft.live, draft.now) {
-            close.baseline = self.baseline(draft.live, draft.looked, draft.observed.as_deref());
+            close.baseline = self.baseline(draft.live, draft.looked);
         }
-        close.observed = draft.observed;
+        close.observed = remembered(draft.looked, draft.observed);
         self.put(run, close, ends).await
     }
 
@@ -84,11 +85,17 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             return Attempt::Ended(ends);
         }
         match self.journal.close(&close).await {
-            Ok(()) => {
+            Ok(closed) => {
                 for record in &close.records {
                     tell(record);
                 }
-                Attempt::Ended(ends)
+                match closed {
+                    Closed::Whole => Attempt::Ended(ends),
+                    // What was learnt must not be lost: it is looked at again; the records stand.
+                    Closed::Outrun => {
+                        Attempt::Again("somebody else remembered something".to_owned())
+                    }
+                }
             }
             Err(e) => {
                 tracing::error!(resource = %run.resource, error = %e, "the record could not be written; the messages come again");
@@ -98,24 +105,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
     }
 
-    /// A baseline of an image, dated as the kept images are.
-    pub(crate) fn baseline(
-        &self,
-        live: &Image,
-        looked: &Looked,
-        observed: Option<&[DatedImage]>,
-    ) -> Option<DatedImage> {
-        let kept = observed.unwrap_or(&looked.known.observed).last()?;
+    /// A baseline of an image, dated by AWS's clock at the read.
+    pub(crate) fn baseline(&self, live: &Image, looked: &Looked) -> Option<DatedImage> {
         let baseline = DatedImage {
             image: live.clone(),
-            as_of: kept.as_of,
-            gapless: kept.gapless,
+            as_of: looked.seen.at,
+            gapless: false,
         };
-        let stands = looked
-            .known
-            .baseline
-            .as_ref()
-            .is_some_and(|b| b.image == baseline.image || b.as_of >= baseline.as_of);
+        let stands = looked.known.baseline.as_ref();
+        let stands = stands.is_some_and(|b| b.image == baseline.image || b.as_of >= baseline.as_of);
         (!stands).then_some(baseline)
     }
 
@@ -163,6 +161,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         record.stages.decided = Some(draft.decided_at);
         record
     }
+}
+
+/// What is to be remembered, over the version that was read.
+pub(crate) fn remembered(looked: &Looked, history: Option<History>) -> Option<Observed> {
+    history.map(|history| Observed {
+        history,
+        version: looked.known.observed.version + 1,
+    })
 }
 
 /// The elements of the facets a plan writes that it leaves as they are.

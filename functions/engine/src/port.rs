@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use undrift_core::judge::DatedImage;
 use undrift_core::kind::{Call, Image, ResourceRef};
 use undrift_core::name::{KindId, ResourceId};
+use undrift_core::observe::{DatedImage, History};
 use undrift_core::plan::Plan;
 use undrift_core::policy::Exemptions;
 use undrift_core::record::{ChangeKey, Record};
@@ -107,7 +107,7 @@ pub trait Journal: Send + Sync {
 
     /// Puts revisions and images, then clears the claim. Each revision is put once and never
     /// changed: one that exists is taken for the same write, answered late.
-    fn close(&self, close: &Close) -> impl Future<Output = Result<(), JournalError>> + Send;
+    fn close(&self, close: &Close) -> impl Future<Output = Result<Closed, JournalError>> + Send;
 
     /// Remembers a message that could not be understood, by its digest, so that it shows.
     fn reject(
@@ -141,14 +141,23 @@ pub struct JournalError {
 pub struct Known {
     /// The claim item: free, held, or left behind.
     pub claim: Option<Claim>,
-    /// Kept images, oldest first.
-    pub observed: Vec<DatedImage>,
+    /// What is remembered of it.
+    pub observed: Observed,
     /// The last image in which every policy of the kind held.
     pub baseline: Option<DatedImage>,
     /// Exemptions made at run time that could cover the resource.
     pub exemptions: Exemptions,
     /// The highest revision of those of the asked records that exist.
     pub records: BTreeMap<ChangeKey, Record>,
+}
+
+/// What is remembered of a resource, as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Images and changes.
+    pub history: History,
+    /// Grows by one with each write; 0: there is none yet.
+    pub version: u64,
 }
 
 /// The claim on a resource, which is also the open record of what is being done to it.
@@ -228,8 +237,8 @@ pub struct Close {
     pub resource: ResourceRef,
     /// Revisions to put.
     pub records: Vec<Record>,
-    /// The kept images, if they change.
-    pub observed: Option<Vec<DatedImage>>,
+    /// What is remembered, if that changes: written only over the version before its own.
+    pub observed: Option<Observed>,
     /// A new baseline; it replaces only an older one.
     pub baseline: Option<DatedImage>,
     /// Exemptions that come into being with it.
@@ -251,6 +260,15 @@ impl Close {
             release: None,
         }
     }
+}
+
+/// The result of a close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// All is written.
+    Whole,
+    /// All but what is remembered: somebody else remembered something meanwhile.
+    Outrun,
 }
 
 /// A claim to clear.

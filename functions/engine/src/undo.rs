@@ -128,7 +128,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             deadline,
             format!("{key}:{}", seen.as_nanosecond()),
         );
-        let mut record = self.undo_record(request, &first, key, earlier.as_ref(), plan.clone(), seen);
+        let mut record =
+            self.undo_record(request, &first, key, earlier.as_ref(), plan.clone(), seen);
         record.stages.looked = Some(now);
         record.stages.decided = Some(self.clock.now());
         record.left_alone = crate::close::left_alone(kind, live, &plan);
@@ -239,7 +240,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 ..claim.clone()
             },
         });
-        self.journal.close(&close).await
+        self.journal.close(&close).await.map(|_| ())
     }
 
     fn undo_record(

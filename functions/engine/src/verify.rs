@@ -199,20 +199,18 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 
     /// The images to keep after our own writes.
     fn keep(&self, run: &Run, draft: &Draft<'_>, verified: &Verified, close: &mut Close) {
-        let before = draft
-            .observed
-            .as_deref()
-            .unwrap_or(&draft.looked.known.observed);
-        close.observed.clone_from(&draft.observed);
-        let (Some(seen), Some(at)) = (&verified.seen, verified.seen_at) else {
-            return;
-        };
-        if let Some(images) = undrift_core::observe::follow(draft.kind, before, seen, at, &[]) {
-            close.observed = Some(images);
+        let known = &draft.looked.known.observed.history;
+        let mut history = draft.observed.clone();
+        if let (Some(seen), Some(at)) = (&verified.seen, verified.seen_at) {
+            let before = history.as_ref().unwrap_or(known);
+            if let Some(next) = before.follow(draft.kind, seen, at, &[]) {
+                history = Some(next);
+            }
+            if undrift_core::plan::holds(draft.kind, &run.resource, seen, draft.now) {
+                close.baseline = self.baseline(seen, draft.looked);
+            }
         }
-        if undrift_core::plan::holds(draft.kind, &run.resource, seen, draft.now) {
-            close.baseline = self.baseline(seen, draft.looked, close.observed.as_deref());
-        }
+        close.observed = crate::close::remembered(draft.looked, history);
     }
 
     fn outcome(

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::Circumstances;
 use undrift_core::kind::{Effect, Image, Kind, ResourceRef};
-use undrift_core::observe::follow;
+use undrift_core::observe::{History, SeenChange};
 use undrift_core::policy::Exemptions;
 use undrift_core::record::{Outcome, OutcomeKind, Record};
 
@@ -138,15 +138,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             paused: looked.paused,
             now: looked_at,
         };
-        let images: Vec<_> = looked
-            .known
-            .baseline
-            .iter()
-            .chain(&looked.known.observed)
-            .cloned()
-            .collect();
-        let scales = weigh(kind, &run.resource, &live, &fresh, &images, now);
-        let (fresh, scales) = match self.settle(run, kind, &live, fresh, scales, &images, now) {
+        let mut history = looked.known.observed.history.clone();
+        history.images.extend(looked.known.baseline.clone());
+        let scales = weigh(kind, &run.resource, &live, &fresh, &history, now);
+        let (fresh, scales) = match self.settle(run, kind, &live, fresh, scales, &history, now) {
             Settled::Weighed(fresh, scales, back) => {
                 ends.extend(back);
                 (fresh, scales)
@@ -178,7 +173,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         all
     }
 
-    /// The kept images as they are to stand after this look. Every event counts, also those that
+    /// What is to be remembered after this look. Every event counts, also those that
     /// are not judged.
     fn followed(
         &self,
@@ -186,13 +181,18 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         kind: &dyn Kind,
         live: &Image,
         looked: &Looked,
-    ) -> Option<Vec<undrift_core::judge::DatedImage>> {
-        let effects: Vec<(Timestamp, &Effect)> = run
+    ) -> Option<History> {
+        let changes: Vec<SeenChange> = run
             .items
             .iter()
-            .map(|i| (i.change.time, &i.effect))
+            .map(|i| SeenChange {
+                event: i.change.id.clone(),
+                time: i.change.time,
+                effect: i.effect.clone(),
+            })
             .collect();
-        follow(kind, &looked.known.observed, live, looked.seen.at, &effects)
+        let history = &looked.known.observed.history;
+        history.follow(kind, live, looked.seen.at, &changes)
     }
 
     /// Takes out what needs no judging: what has a closed record already, what another
@@ -321,7 +321,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         live: &Image,
         fresh: Vec<Item>,
         scales: Scales,
-        images: &[undrift_core::judge::DatedImage],
+        history: &History,
         now: Circumstances<'_>,
     ) -> Settled {
         let judged = |item: &Item| self.bundle.listening(&item.change).next().is_some();
@@ -359,13 +359,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 kept.push(item);
             }
         }
-        let mut scales = weigh(kind, &run.resource, live, &kept, images, now);
+        let mut scales = weigh(kind, &run.resource, live, &kept, history, now);
         for (i, _) in closed_by_others.iter().enumerate().filter(|(_, c)| **c) {
             let Some(item) = kept.get(i) else { continue };
             // What would have been found, had nobody closed it before us.
             let image = undrift_core::observe::after(kind, live, &item.effect);
             let one = std::slice::from_ref(item);
-            let would = weigh(kind, &run.resource, &image, one, images, now);
+            let would = weigh(kind, &run.resource, &image, one, history, now);
             if let (Some(slot), Some(would)) = (scales.changes.get_mut(i), would.changes.first()) {
                 slot.assessments.clone_from(&would.assessments);
                 slot.rulings.clear();

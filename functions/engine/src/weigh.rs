@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use undrift_core::decide::{Circumstances, Decision, Ruling, Why, overall, rule};
-use undrift_core::judge::{Assessment, DatedImage, Findings, Located, assess, findings, locate};
+use undrift_core::judge::{Assessment, Findings, Located, assess, findings, locate};
 use undrift_core::kind::{Effect, ElementPath, Image, Kind, ResourceRef, Touch};
 use undrift_core::name::PolicyId;
+use undrift_core::observe::History;
 use undrift_core::plan::{Mend, Plan, plan};
 use undrift_core::policy::Remedy;
 
@@ -41,7 +42,7 @@ pub(crate) fn weigh(
     resource: &ResourceRef,
     live: &Image,
     items: &[Item],
-    images: &[DatedImage],
+    history: &History,
     now: Circumstances<'_>,
 ) -> Scales {
     let none: &[Touch] = &[];
@@ -52,7 +53,7 @@ pub(crate) fn weigh(
             _ => (item.change.time, none),
         })
         .collect();
-    let located = locate(kind, live, &touches, images);
+    let located = locate(kind, live, &touches, history);
     let (located, unclear) = match located {
         Ok(located) => (located, None),
         Err(e) => (Vec::new(), Some(e.to_string())),

@@ -3,17 +3,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::join;
-use undrift_core::judge::DatedImage;
 use undrift_core::kind::ResourceRef;
+use undrift_core::observe::DatedImage;
 use undrift_core::policy::Exemption;
 use undrift_core::record::Record;
-use undrift_engine::port::{Close, JournalError, Release};
+use undrift_engine::port::{Close, Closed, JournalError, Observed, Release};
 
 use futures_util::future::try_join_all;
 
 use super::items::{
     EXEMPTION, baseline_item, claim_item, exemption_attribute, observed_item, read_exemptions,
-    read_record, record_item,
+    read_observed, read_record, record_item,
 };
 use super::keys::{Key, Part, global_exemptions, of_resource, of_revision};
 use super::table::{DynamoJournal, Put, reading};
@@ -27,13 +27,13 @@ impl DynamoJournal {
         &self,
         close: &Close,
         now: Timestamp,
-    ) -> Result<(), JournalError> {
+    ) -> Result<Closed, JournalError> {
         let resource = &close.resource;
         let revisions = try_join_all(close.records.iter().map(|r| self.put_revision(r, now)));
         let observed = async {
             match &close.observed {
-                Some(images) => self.put_observed(resource, images).await,
-                None => Ok(()),
+                Some(observed) => self.put_observed(resource, observed).await,
+                None => Ok(Closed::Whole),
             }
         };
         let baseline = async {
@@ -50,13 +50,13 @@ impl DynamoJournal {
         let (revisions, observed, baseline, exemptions) =
             join!(revisions, observed, baseline, exemptions);
         revisions?;
-        observed?;
+        let closed = observed?;
         baseline?;
         exemptions?;
-        match &close.release {
-            Some(release) => self.release(release).await,
-            None => Ok(()),
+        if let Some(release) = &close.release {
+            self.release(release).await?;
         }
+        Ok(closed)
     }
 
     async fn put_revision(&self, record: &Record, now: Timestamp) -> Result<(), JournalError> {
@@ -80,23 +80,33 @@ impl DynamoJournal {
         Ok(())
     }
 
-    /// Kept images never go back in time: a slower invocation that knows less gives way.
+    /// Over the version before its own only: two that learn something at once must not lose
+    /// what the other learnt.
     async fn put_observed(
         &self,
         resource: &ResourceRef,
-        images: &[DatedImage],
-    ) -> Result<(), JournalError> {
-        let doing = format!("keeping the images of {resource}");
-        let mut put = Put::new(reading(&doing, observed_item(resource, images))?);
-        put.condition = images.iter().map(|i| i.as_of).max().map(|newest| {
+        observed: &Observed,
+    ) -> Result<Closed, JournalError> {
+        let doing = format!("remembering what was seen of {resource}");
+        let mut put = Put::new(reading(&doing, observed_item(resource, observed))?);
+        if observed.version > 1 {
+            put.condition = Some("#version = :before");
+            put.names = &[("#version", "version")];
             put.values
-                .push((":as_of", wire::number(newest.as_millisecond())));
-            "attribute_not_exists(as_of) OR as_of <= :as_of"
-        });
-        if !self.put(&doing, put).await? {
-            tracing::debug!(resource = %resource, "a newer image is kept already");
+                .push((":before", wire::number(observed.version - 1)));
         }
-        Ok(())
+        if self.put(&doing, put).await? {
+            return Ok(Closed::Whole);
+        }
+        let there = self
+            .get(&doing, &of_resource(resource, Part::Observed))
+            .await?;
+        let there = there.as_ref().map(read_observed);
+        // It is there: our own write, whose answer got lost.
+        Ok(match there {
+            Some(Ok(there)) if there == *observed => Closed::Whole,
+            _ => Closed::Outrun,
+        })
     }
 
     async fn put_baseline(

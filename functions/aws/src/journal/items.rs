@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use undrift_core::judge::{DatedImage, Verdict};
+use undrift_core::judge::Verdict;
 use undrift_core::kind::ResourceRef;
+use undrift_core::observe::DatedImage;
 use undrift_core::policy::Exemption;
 use undrift_core::record::{Cause, Record};
-use undrift_engine::port::Claim;
+use undrift_engine::port::{Claim, Observed};
 
 use super::attribute::{Attribute, Item, ItemError};
 use super::body::{BODY, pack, unpack};
@@ -119,21 +120,17 @@ pub fn read_claim(item: &Item) -> Result<Claim, ItemError> {
     unpack(item)
 }
 
-/// Kept images as an item, dated by the newest.
-pub fn observed_item(resource: &ResourceRef, images: &[DatedImage]) -> Result<Item, ItemError> {
+/// What is remembered of a resource as an item, with its version.
+pub fn observed_item(resource: &ResourceRef, observed: &Observed) -> Result<Item, ItemError> {
     let key = of_resource(resource, Part::Observed);
-    let what = format!("the kept images of {resource}");
-    let item = about(Item::new(&key, Part::Observed.word()), resource)
-        .number("images", i128::try_from(images.len()).unwrap_or_default())
-        .bytes(BODY, pack(&what, &images)?);
-    Ok(match images.iter().map(|i| i.as_of).max() {
-        Some(newest) => item.number("as_of", newest.as_millisecond()),
-        None => item,
-    })
+    let what = format!("what is remembered of {resource}");
+    Ok(about(Item::new(&key, Part::Observed.word()), resource)
+        .number("version", observed.version)
+        .bytes(BODY, pack(&what, observed)?))
 }
 
-/// Reads kept images.
-pub fn read_observed(item: &Item) -> Result<Vec<DatedImage>, ItemError> {
+/// Reads what is remembered.
+pub fn read_observed(item: &Item) -> Result<Observed, ItemError> {
     unpack(item)
 }
 
@@ -253,20 +250,13 @@ mod tests {
         assert!(free.get_text("nonce").is_none());
 
         let resource = testing::resource();
-        let images = [
-            testing::image("2026-01-01T00:00:01Z"),
-            testing::image("2026-01-01T00:00:00Z"),
-        ];
-        let item = through_json(&observed_item(&resource, &images).unwrap());
-        assert_eq!(read_observed(&item).unwrap(), images);
-        assert_eq!(
-            item.get_number::<i64>("as_of"),
-            Some(at("2026-01-01T00:00:01Z").as_millisecond())
-        );
-        let none = observed_item(&resource, &[]).unwrap();
-        assert!(read_observed(&none).unwrap().is_empty());
-        let item = through_json(&baseline_item(&resource, &images[0]).unwrap());
-        assert_eq!(read_baseline(&item).unwrap(), images[0]);
+        let observed = testing::observed(3, "2026-01-01T00:00:01Z");
+        let item = through_json(&observed_item(&resource, &observed).unwrap());
+        assert_eq!(read_observed(&item).unwrap(), observed);
+        assert_eq!(item.get_number::<u64>("version"), Some(3));
+        let image = testing::image("2026-01-01T00:00:00Z");
+        let item = through_json(&baseline_item(&resource, &image).unwrap());
+        assert_eq!(read_baseline(&item).unwrap(), image);
     }
 
     #[test]

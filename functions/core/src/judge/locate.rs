@@ -4,17 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::kind::{Before, Element, ElementPath, FacetName, Image, Kind, KindError, Target, Touch};
-
-/// An image and the time of the newest change that is visible in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DatedImage {
-    /// The image.
-    pub image: Image,
-    /// It may serve as *before* for changes strictly later than this.
-    pub as_of: Timestamp,
-    /// No change happened up to `as_of` that this image doesn't account for.
-    pub gapless: bool,
-}
+use crate::observe::History;
 
 /// How an element stands now, compared with what the change made of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,19 +69,18 @@ impl Located {
 
 /// Finds every element that `changes` touched, oldest first, in the live image.
 ///
-/// `images` are the kept images; the newest one strictly older than the first change that
-/// touched an element tells what it was, where the record doesn't. When several changes touched
-/// it in a row, *before* is what stood before the first of them.
+/// `history` tells what an element was before the first change that touched it, where the record
+/// doesn't. When several changes touched it in a row, *before* is what stood before the first.
 pub fn locate(
     kind: &dyn Kind,
     live: &Image,
     changes: &[(Timestamp, &[Touch])],
-    images: &[DatedImage],
+    history: &History,
 ) -> Result<Vec<Located>, KindError> {
     let mut chains: Vec<Chain<'_>> = Vec::new();
     for (index, (time, touches)) in changes.iter().enumerate() {
         for touch in *touches {
-            let path = place(kind, live, touch, images)?;
+            let path = place(kind, live, touch, history)?;
             match chains.iter_mut().find(|c| c.path == path) {
                 Some(chain) => {
                     chain.last = (index, touch);
@@ -106,7 +95,7 @@ pub fn locate(
     }
     Ok(chains
         .into_iter()
-        .map(|c| c.close(kind, live, images))
+        .map(|c| c.close(kind, live, history))
         .collect())
 }
 
@@ -118,7 +107,7 @@ struct Chain<'t> {
 }
 
 impl Chain<'_> {
-    fn close(self, kind: &dyn Kind, live: &Image, images: &[DatedImage]) -> Located {
+    fn close(self, kind: &dyn Kind, live: &Image, history: &History) -> Located {
         let (first, time, touch) = self.first;
         let (last, made) = (self.last.0, &self.last.1.after);
         let facet = &self.path.facet;
@@ -126,13 +115,15 @@ impl Chain<'_> {
         let (before, before_from) = match &touch.before {
             Before::Absent => (Some(None), Some(BeforeFrom::Record)),
             Before::Was(e) => (Some(Some(e.clone())), Some(BeforeFrom::Record)),
-            Before::Unknown => match earlier(images, time, facet) {
-                Some(image) => (
-                    Some(image.image.get(&self.path).cloned()),
-                    Some(BeforeFrom::Image(image.as_of)),
-                ),
-                None => (None, None),
-            },
+            Before::Existed | Before::Unknown => {
+                let past = history.before(kind, time, facet);
+                let was = past.as_ref().and_then(|p| p.image.get(&self.path).cloned());
+                let absent =
+                    past.as_ref().is_some_and(|p| p.whole) && touch.before == Before::Unknown;
+                let known = was.is_some() || absent;
+                let from = past.filter(|_| known).map(|p| BeforeFrom::Image(p.as_of));
+                (known.then_some(was), from)
+            }
         };
         let standing = match (live.get(&self.path), made) {
             (Some(now), Some(made)) if same(now, made) => Standing::Own,
@@ -157,25 +148,13 @@ impl Chain<'_> {
     }
 }
 
-/// The newest kept image that is strictly older than a change and knows the facet.
-fn earlier<'i>(
-    images: &'i [DatedImage],
-    time: Timestamp,
-    facet: &FacetName,
-) -> Option<&'i DatedImage> {
-    images
-        .iter()
-        .filter(|i| i.as_of < time && i.image.facets.contains_key(facet))
-        .max_by_key(|i| i.as_of)
-}
-
 /// Where a touched element stands: by its key in live, else in a kept image; by substance; or,
 /// where it is nowhere, where it would be.
 fn place(
     kind: &dyn Kind,
     live: &Image,
     touch: &Touch,
-    images: &[DatedImage],
+    history: &History,
 ) -> Result<ElementPath, KindError> {
     let first = || {
         touch
@@ -193,7 +172,7 @@ fn place(
                 facet: facet.clone(),
                 key: key.clone(),
             };
-            let kept = || images.iter().rev().map(|i| &i.image);
+            let kept = || history.images.iter().rev().map(|i| &i.image);
             let found = std::iter::once(live).chain(kept()).find_map(|image| {
                 let facet = touch.facets.iter().find(|f| image.get(&at(f)).is_some())?;
                 Some(at(facet))
@@ -204,7 +183,8 @@ fn place(
             }
         }
         Target::Like(element) => {
-            let images = std::iter::once(live).chain(images.iter().rev().map(|i| &i.image));
+            let kept = history.images.iter().rev().map(|i| &i.image);
+            let images = std::iter::once(live).chain(kept);
             for image in images {
                 if let Some(path) = alike(kind, image, &touch.facets, element) {
                     return Ok(path);

@@ -25,7 +25,8 @@ pub struct Touched {
 }
 
 /// What a change did to a resource.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// It came into being; with its first image, where the record or AWS's rules show it whole.
     Created(Option<Image>),
@@ -66,6 +67,8 @@ pub enum Before {
     Absent,
     /// It was this.
     Was(Element),
-    /// The record doesn't show it.
+    /// It was there, and the record doesn't show what it was.
+    Existed,
+    /// The record doesn't show whether it was there.
     Unknown,
 }

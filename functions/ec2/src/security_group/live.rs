@@ -15,8 +15,8 @@ use undrift_core::name::ResourceId;
 use undrift_engine::port::{CallError, ErrorClass, Seen, Sent};
 
 use super::rule::{Rule, Source};
-use crate::cloud::malformed;
 use super::{EGRESS, INGRESS};
+use crate::cloud::malformed;
 
 /// The most rules a page may have (EC2 API Reference, DescribeSecurityGroupRules).
 const PAGE: i32 = 1000;
@@ -83,14 +83,21 @@ async fn rules(
             .await
             .map_err(|e| classify(&e, "ec2:DescribeSecurityGroupRules", &group.to_string()))?;
         rules.extend_from_slice(page.security_group_rules());
-        token = page.next_token().filter(|t| !t.is_empty()).map(str::to_owned);
+        token = page
+            .next_token()
+            .filter(|t| !t.is_empty())
+            .map(str::to_owned);
         if token.is_none() {
             return Ok(rules);
         }
     }
 }
 
-async fn exists(client: &Client, group: &ResourceRef, dated: &AnswerDate) -> Result<bool, CallError> {
+async fn exists(
+    client: &Client,
+    group: &ResourceRef,
+    dated: &AnswerDate,
+) -> Result<bool, CallError> {
     let answer = client
         .describe_security_groups()
         .filters(filter("group-id", group.id.as_str()))
@@ -131,11 +138,18 @@ async fn list_entries(
         for entry in page.entries() {
             let block: Option<IpNet> = entry.cidr().and_then(|c| c.parse().ok());
             let block = block.ok_or_else(|| {
-                malformed("ec2:GetManagedPrefixListEntries", id, "an entry is no block")
+                malformed(
+                    "ec2:GetManagedPrefixListEntries",
+                    id,
+                    "an entry is no block",
+                )
             })?;
             entries.push(block.trunc());
         }
-        token = page.next_token().filter(|t| !t.is_empty()).map(str::to_owned);
+        token = page
+            .next_token()
+            .filter(|t| !t.is_empty())
+            .map(str::to_owned);
         if token.is_none() {
             return Ok(Some(entries));
         }
@@ -198,7 +212,12 @@ fn parsed(rule: &SecurityGroupRule) -> Result<Rule, String> {
         rule.description().map(str::to_owned),
         rule.tags()
             .iter()
-            .filter_map(|t| Some((t.key()?.to_owned(), t.value().unwrap_or_default().to_owned())))
+            .filter_map(|t| {
+                Some((
+                    t.key()?.to_owned(),
+                    t.value().unwrap_or_default().to_owned(),
+                ))
+            })
             .collect(),
     )?;
     parsed.id = rule.security_group_rule_id().map(str::to_owned);
@@ -335,7 +354,11 @@ fn tags(input: &Value) -> Option<Vec<TagSpecification>> {
 
 fn strings(input: &Value, member: &str) -> Option<Vec<String>> {
     let list = input.get(member)?.as_array()?;
-    Some(list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
+    Some(
+        list.iter()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect(),
+    )
 }
 
 fn text(value: &Value, member: &str) -> Option<String> {
@@ -343,5 +366,8 @@ fn text(value: &Value, member: &str) -> Option<String> {
 }
 
 fn port(value: &Value, member: &str) -> Option<i32> {
-    value.get(member)?.as_i64().and_then(|n| i32::try_from(n).ok())
+    value
+        .get(member)?
+        .as_i64()
+        .and_then(|n| i32::try_from(n).ok())
 }

@@ -16,7 +16,11 @@ use super::{EGRESS, INGRESS};
 /// The groups a record touched.
 pub(super) fn touched(change: &Change) -> Result<Vec<Touched>, KindError> {
     let name = change.name.as_str();
-    let facet = if name.ends_with("Egress") { EGRESS } else { INGRESS };
+    let facet = if name.ends_with("Egress") {
+        EGRESS
+    } else {
+        INGRESS
+    };
     let effect = match name {
         "CreateSecurityGroup" => created(),
         "DeleteSecurityGroup" => Effect::Deleted,
@@ -65,27 +69,23 @@ fn created() -> Effect {
 
 /// Authorize fails if any of its rules exists: success proves that they were absent.
 fn authorized(change: &Change, facet: &str) -> Result<Effect, KindError> {
-    let touch = |target, after| Touch {
-        facets: vec![FacetName::from(facet)],
-        target,
-        before: Before::Absent,
-        after: Some(after),
-    };
-    let shown = response_rules(change);
-    if !shown.is_empty() {
-        let mut touches = Vec::new();
-        for rule in shown.into_iter().map(|r| response_rule(r)) {
-            let rule = rule?;
-            let target = target(&rule);
-            touches.push(touch(target, rule.element()));
-        }
-        return Ok(Effect::Edited(touches));
+    let mut rules = Vec::new();
+    for shown in response_rules(change) {
+        rules.push(response_rule(shown)?);
     }
-    let touches: Vec<Touch> = request_rules(&change.request)?
-        .into_iter()
-        .map(|rule| touch(Target::Like(rule.element()), rule.element()))
-        .collect();
-    Ok(shown_or_unclear(touches))
+    // The response has one rule per source; what it leaves out is found by what it is.
+    for asked in request_rules(&change.request)? {
+        if !rules.iter().any(|r| r.substance() == asked.substance()) {
+            rules.push(asked);
+        }
+    }
+    let touches = rules.iter().map(|rule| Touch {
+        facets: vec![FacetName::from(facet)],
+        target: target(rule),
+        before: Before::Absent,
+        after: Some(rule.element()),
+    });
+    Ok(shown_or_unclear(touches.collect()))
 }
 
 fn revoked(change: &Change, facet: &str) -> Result<Effect, KindError> {
@@ -128,7 +128,11 @@ fn revoked(change: &Change, facet: &str) -> Result<Effect, KindError> {
 /// The record of a modify has the new values only, and not which direction a rule is of.
 fn modified(change: &Change) -> Result<Effect, KindError> {
     let request = wrapped(&change.request, "ModifySecurityGroupRulesRequest");
-    let list = ["SecurityGroupRule", "SecurityGroupRules", "securityGroupRules"];
+    let list = [
+        "SecurityGroupRule",
+        "SecurityGroupRules",
+        "securityGroupRules",
+    ];
     let mut touches = Vec::new();
     for item in list.iter().flat_map(|m| items(request.get(*m))) {
         let Some(id) = text(item, &["SecurityGroupRuleId", "securityGroupRuleId"]) else {
@@ -143,7 +147,7 @@ fn modified(change: &Change) -> Result<Effect, KindError> {
         touches.push(Touch {
             facets: vec![FacetName::from(INGRESS), FacetName::from(EGRESS)],
             target: target(&rule),
-            before: Before::Unknown,
+            before: Before::Existed,
             after: Some(rule.element()),
         });
     }

@@ -69,11 +69,10 @@ impl Source {
                 entries: None,
             });
         }
-        let net: Option<IpNet> = text.parse().ok().or_else(|| {
-            text.parse::<std::net::IpAddr>()
-                .ok()
-                .map(IpNet::from)
-        });
+        let net: Option<IpNet> = text
+            .parse()
+            .ok()
+            .or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from));
         net.map(|n| Self::Block(n.trunc())).ok_or_else(|| {
             let text: String = text.chars().take(60).collect();
             format!(

@@ -12,8 +12,8 @@ use undrift_core::name::{AccountId, Arn, KindId, Region, ResourceId};
 use undrift_core::policy::{Bundle, Exemptions, Policy, Settings};
 use undrift_core::record::{ChangeKey, Record, Worker};
 use undrift_engine::port::{
-    CallError, CapKey, Claim, Claimed, Clock, Close, Cloud, ErrorClass, Journal, JournalError,
-    Known, Seen, Sent, Switch,
+    CallError, CapKey, Claim, Claimed, Clock, Close, Closed, Cloud, ErrorClass, Journal,
+    JournalError, Known, Seen, Sent, Switch,
 };
 use undrift_engine::{Disposition, Engine};
 
@@ -274,7 +274,7 @@ impl Journal for &World {
         Ok(vec![1; caps.len()])
     }
 
-    async fn close(&self, close: &Close) -> Result<(), JournalError> {
+    async fn close(&self, close: &Close) -> Result<Closed, JournalError> {
         for record in &close.records {
             let mut rows = self.rows.lock().unwrap();
             let revisions = rows.entry(record.key.clone()).or_default();
@@ -283,8 +283,12 @@ impl Journal for &World {
             }
         }
         let mut known = self.known.lock().unwrap();
-        if let Some(images) = &close.observed {
-            known.observed.clone_from(images);
+        let outrun = close
+            .observed
+            .as_ref()
+            .is_some_and(|o| o.version != known.observed.version + 1);
+        if let Some(observed) = close.observed.clone().filter(|_| !outrun) {
+            known.observed = observed;
         }
         if let Some(baseline) = &close.baseline {
             known.baseline = Some(baseline.clone());
@@ -299,7 +303,11 @@ impl Journal for &World {
         {
             known.claim = Some(release.claim.clone());
         }
-        Ok(())
+        Ok(if outrun {
+            Closed::Outrun
+        } else {
+            Closed::Whole
+        })
     }
 
     async fn reject(&self, _: &str, _: &str, _: &str) -> Result<(), JournalError> {
