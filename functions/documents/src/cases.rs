@@ -7,11 +7,12 @@ use jiff::{Timestamp, ToSpan as _};
 use serde_json::Value;
 use undrift_core::change::{Actor, Change};
 use undrift_core::decide::{Circumstances, Decision, rule};
-use undrift_core::judge::{DatedImage, Evidence, Verdict, assess, findings, locate};
+use undrift_core::judge::{Evidence, Verdict, assess, findings, locate};
 use undrift_core::kind::{Before, FacetName, Image, Kind, Kinds, ResourceRef, Target, Touch};
 use undrift_core::name::{
     AccountId, EventId, EventSource, NameError, PolicyId, Region, ResourceId,
 };
+use undrift_core::observe::{DatedImage, History};
 use undrift_core::plan::{Mend, plan};
 use undrift_core::policy::{Bundle, Case, Desired, Exemptions, Mode, Policy, Settings};
 
@@ -128,13 +129,16 @@ fn handle(
     now: Circumstances<'_>,
 ) -> Result<Ended, String> {
     let touches = touches(kind, before, live);
-    let kept = [DatedImage {
-        image: before.clone(),
-        as_of: world.change.time - 1.hour(),
-        gapless: true,
-    }];
-    let located =
-        locate(kind, live, &[(world.change.time, &touches)], &kept).map_err(|e| e.to_string())?;
+    let history = History {
+        images: vec![DatedImage {
+            image: before.clone(),
+            as_of: world.change.time - 1.hour(),
+            gapless: true,
+        }],
+        changes: Vec::new(),
+    };
+    let located = locate(kind, live, &[(world.change.time, &touches)], &history)
+        .map_err(|e| e.to_string())?;
     let policy = now
         .bundle
         .policies
@@ -183,14 +187,14 @@ fn touches(kind: &dyn Kind, before: &Image, after: &Image) -> Vec<Touch> {
         match before.get(&path) {
             None => touches.push(one(&path, Before::Absent, Some(element.clone()))),
             Some(was) if written(was) != written(element) => {
-                touches.push(one(&path, Before::Unknown, Some(element.clone())));
+                touches.push(one(&path, Before::Existed, Some(element.clone())));
             }
             Some(_) => {}
         }
     }
     for (path, _) in before.elements() {
         if after.get(&path).is_none() {
-            touches.push(one(&path, Before::Unknown, None));
+            touches.push(one(&path, Before::Existed, None));
         }
     }
     touches
