@@ -6,7 +6,9 @@ use jiff::SignedDuration;
 use serde_json::json;
 use undrift_core::kind::ResourceRef;
 use undrift_core::record::{ChangeKey, Record};
-use undrift_engine::port::{CapKey, Claim, Claimed, Close, ErrorClass, JournalError, Known};
+use undrift_engine::port::{
+    CapKey, Claim, Claimed, Close, Closed, ErrorClass, JournalError, Known,
+};
 
 use super::*;
 use crate::testing;
@@ -41,9 +43,10 @@ impl Journal for Rejects {
     async fn spend(&self, _: &[CapKey]) -> Result<Vec<u64>, JournalError> {
         unused()
     }
-    async fn close(&self, _: &Close) -> Result<(), JournalError> {
+    async fn close(&self, _: &Close) -> Result<Closed, JournalError> {
         unused()
     }
+
     async fn reject(&self, digest: &str, _: &str, _: &str) -> Result<(), JournalError> {
         if self.fails {
             return unused();

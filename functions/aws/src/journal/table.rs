@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use undrift_core::kind::ResourceRef;
 use undrift_core::record::{ChangeKey, Record};
 use undrift_engine::port::{
-    CallError, CapKey, Claim, Claimed, Close, ErrorClass, Journal, JournalError, Known,
+    CallError, CapKey, Claim, Claimed, Close, Closed, ErrorClass, Journal, JournalError, Known,
 };
 
 use super::attribute::{Item, ItemError};
@@ -244,7 +244,7 @@ impl Journal for DynamoJournal {
         self.count_up(caps, Timestamp::now()).await
     }
 
-    async fn close(&self, close: &Close) -> Result<(), JournalError> {
+    async fn close(&self, close: &Close) -> Result<Closed, JournalError> {
         self.close_all(close, Timestamp::now()).await
     }
 
