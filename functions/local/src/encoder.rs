@@ -7,7 +7,9 @@
 mod ec2;
 pub(crate) mod exceptions;
 mod loose_xml;
+mod names;
 mod plain;
+mod rows;
 mod s3;
 
 use serde_json::{Map, Value};
@@ -49,42 +51,62 @@ pub struct Place<'a> {
     pub region: &'a str,
 }
 
-/// `ec2.amazonaws.com` and the like.
-#[must_use]
-pub fn event_source(service: &Service) -> String {
-    let prefix = match service.signing_name.as_str() {
-        "email" => "ses",
-        other => other,
-    };
-    format!("{prefix}.amazonaws.com")
-}
+pub use names::{event_name, event_source};
 
-/// The name a call has in records, which is not always the operation's.
-#[must_use]
-pub fn event_name(service: &Service, operation: &str) -> String {
-    rules(service, operation)
-        .find_map(|rule| match rule {
-            Rule::Event(name) => Some((*name).to_owned()),
-            _ => None,
-        })
-        .unwrap_or_else(|| operation.to_owned())
-}
-
-/// The operations of a service that a record's name may stand for.
+/// The operation that a record's name stands for, also under the names of older API versions.
 #[must_use]
 pub fn operations_named(service: &Service, event: &str) -> Option<String> {
+    let is = |wanted: &str| {
+        service
+            .operations
+            .keys()
+            .find(|operation| *operation == wanted)
+            .cloned()
+    };
+    let named = service.operations.keys().find(|operation| {
+        rules(service, operation).any(|rule| matches!(rule, Rule::Event(name) if *name == event))
+    });
     let exact = service
         .operations
         .keys()
         .find(|operation| event_name(service, operation) == event);
-    exact
-        .or_else(|| {
-            service
-                .operations
-                .keys()
-                .find(|operation| *operation == event)
-        })
+    // A name that was given on purpose comes before an old operation's own.
+    named
+        .or(exact)
         .cloned()
+        .or_else(|| is(event))
+        .or_else(|| is(names::undated(event)))
+}
+
+/// The names and dotted paths the table of exceptions has for a member of an operation's input or output
+/// (`answered`), `owner` being its structure's shape below the top. For reading records back.
+#[must_use]
+pub fn recorded_names(
+    service: &Service,
+    operation: &str,
+    owner: Option<&str>,
+    member: &str,
+    answered: bool,
+) -> Vec<String> {
+    rules(service, operation)
+        .filter_map(|rule| match rule {
+            Rule::Asked(of, to) if !answered && plain::is(of, owner, member) => Some(*to),
+            Rule::Answered(of, to) if answered && plain::is(of, owner, member) => Some(*to),
+            Rule::Items(of, to, _) | Rule::Array(of, to)
+                if !answered && plain::is(of, owner, member) =>
+            {
+                Some(*to)
+            }
+            _ => None,
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether an input's structure is recorded as members beside it. For reading records back.
+#[must_use]
+pub fn is_merged(service: &Service, operation: &str, member: &str) -> bool {
+    rules(service, operation).any(|rule| matches!(rule, Rule::Merged(of) if *of == member))
 }
 
 /// Whether a call changes something and is a management event, so that EventBridge gets its record.
@@ -144,8 +166,8 @@ pub fn request_parameters(
     place: Place<'_>,
 ) -> Value {
     let given = match style(service, operation) {
-        Style::Ec2Older => ec2::older_request(service, operation, input),
-        Style::Ec2Newer => ec2::newer_request(service, operation, input),
+        Style::Ec2Older => ec2::older::request(service, operation, input),
+        Style::Ec2Newer => ec2::newer::request(service, operation, input),
         Style::S3 => s3::request(service, operation, input, place),
         Style::Plain => plain::request(service, operation, input),
     };
@@ -165,8 +187,10 @@ pub fn response_elements(
     place: Place<'_>,
 ) -> Value {
     match style(service, operation) {
-        Style::Ec2Older => ec2::older_response(service, operation, output, request_id, place),
-        Style::Ec2Newer => ec2::newer_response(service, operation, output, request_id),
+        Style::Ec2Older => {
+            ec2::older_answer::response(service, operation, output, request_id, place)
+        }
+        Style::Ec2Newer => ec2::newer::response(service, operation, output, request_id),
         Style::S3 => Value::Null,
         Style::Plain => match plain::response(service, operation, output) {
             Value::Object(members) if members.is_empty() => Value::Null,
@@ -224,5 +248,43 @@ fn put(out: &mut Map<String, Value>, path: &str, value: Value) {
     };
     if let Value::Object(below) = below {
         put(below, rest, value);
+    }
+}
+
+/// Inserts JSON at a dotted path wherever the path's parent is, in every element of lists on the way.
+fn fill(at: &mut Value, path: &str, json: &str) {
+    match at {
+        Value::Array(all) => all.iter_mut().for_each(|one| fill(one, path, json)),
+        Value::Object(members) => match path.split_once('.') {
+            Some((first, rest)) => {
+                if let Some(below) = members.get_mut(first) {
+                    fill(below, rest, json);
+                }
+            }
+            None => {
+                members
+                    .entry(path)
+                    .or_insert_with(|| serde_json::from_str(json).unwrap_or(Value::Null));
+            }
+        },
+        _ => {}
+    }
+}
+
+/// Adds what is recorded of a request though it was not given.
+fn always(service: &Service, operation: &str, out: &mut Map<String, Value>) {
+    for rule in rules(service, operation) {
+        let Rule::Always(path, json) = rule else {
+            continue;
+        };
+        let mut parts = path.split('.');
+        let there = parts
+            .next()
+            .and_then(|first| out.get(first))
+            .and_then(|first| parts.try_fold(first, |at, key| at.get(key)))
+            .is_some();
+        if !there {
+            put(out, path, serde_json::from_str(json).unwrap_or(Value::Null));
+        }
     }
 }

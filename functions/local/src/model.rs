@@ -21,6 +21,7 @@ const EC2_OLDER_ACTIONS: &str = "2015-03-01";
 /// Services whose folder in botocore is not named as their signing name, or where several share one.
 const FOLDERS: &[(&str, &[&str])] = &[
     ("access-analyzer", &["accessanalyzer"]),
+    ("aoss", &["opensearchserverless"]),
     ("apigateway", &["apigateway", "apigatewayv2"]),
     ("dynamodb", &["dynamodb", "dynamodbstreams"]),
     ("elasticfilesystem", &["efs"]),
@@ -30,6 +31,8 @@ const FOLDERS: &[(&str, &[&str])] = &[
     ("es", &["opensearch", "es"]),
     ("monitoring", &["cloudwatch"]),
     ("s3", &["s3", "s3control"]),
+    ("ses", &["sesv2", "ses"]),
+    ("sso", &["sso-admin", "sso"]),
     ("states", &["stepfunctions"]),
     ("tagging", &["resourcegroupstaggingapi"]),
 ];

@@ -96,13 +96,8 @@ async fn latency() {
 /// What AWS wrote for a nested authorize with a described range, an IPv6 range and a multi-range answer.
 const CAPTURED_NESTED: &str = "0c897921-eded-4cdf-ac2a-c0e5ed5f397d";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn boto3_leaves_records_of_the_captured_shape() {
-    let account = account().await;
-    let group = security_group(&account, "boto").await;
-    let ana = account.client_for_user("ana").await.expect("a user");
-    let mut events = account.subscribe();
-    let script = r#"
+/// Calls of boto3 on the group whose id it is given.
+const SCRIPT: &str = r#"
 import boto3, os, sys
 ec2 = boto3.client("ec2")
 group = sys.argv[1]
@@ -123,8 +118,15 @@ try:
 except Exception as error:
     print(error.response["Error"]["Code"])
 "#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_leaves_records_of_the_captured_shape() {
+    let account = account().await;
+    let group = security_group(&account, "boto").await;
+    let ana = account.client_for_user("ana").await.expect("a user");
+    let mut events = account.subscribe();
     let output = tokio::process::Command::new(account.python())
-        .args(["-c", script, &group])
+        .args(["-c", SCRIPT, &group])
         .env("AWS_ENDPOINT_URL", account.endpoint())
         .env("AWS_DEFAULT_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", &ana.credentials().access_key)

@@ -1,5 +1,6 @@
 //! Where records depart from the rules: one table, each row with the record that shows it.
 
+pub(crate) use super::rows::ROWS;
 use crate::model::Service;
 
 /// How it is known.
@@ -31,8 +32,6 @@ pub(crate) enum Rule {
     Always(&'static str, &'static str),
     /// The output has `_return: true` beside its own members.
     Returns,
-    /// The name of a newer EC2 request's wrapper.
-    Wrapper(&'static str),
     /// A member that is not recorded.
     Omitted(&'static str),
     /// A member recorded as this text.
@@ -43,6 +42,20 @@ pub(crate) enum Rule {
     KeepsCapitals,
     /// The answer is not recorded.
     NoAnswer,
+    /// A structure whose members are recorded beside it, at the top.
+    Merged(&'static str),
+    /// An output's only structure is recorded without its name.
+    Unwrapped,
+    /// Recorded in the answer though not given, with this JSON, wherever the path's parent is.
+    Answers(&'static str, &'static str),
+    /// A list of an older EC2 answer whose elements are under another word than `items`.
+    ItemWord(&'static str, &'static str),
+    /// The body's members are recorded under `<operation>Input`.
+    BodyUnder,
+    /// Sensitive members are left out in place of being masked.
+    OmitsSensitive,
+    /// A member that names a function by its ARN is recorded with the ARN's parts as `fullyQualifiedArn` too.
+    FunctionArn(&'static str),
 }
 
 /// A row: the service by botocore's name, the operation or `*`, what is different, and how it is known.
@@ -61,48 +74,40 @@ pub(crate) fn rules<'a>(
     of(operation).chain(of("*"))
 }
 
-use Known::{Documented, Inferred, Seen};
-use Rule::{Always, Array, DataEvent, Items, Returns};
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
 
-/// The table.
-#[rustfmt::skip]
-pub(crate) const ROWS: &[Row] = &[
-    // EC2, security groups.
-    ("ec2", "AuthorizeSecurityGroupIngress", Always("ipPermissions", "{}"), Seen("SG-FLAT")),
-    ("ec2", "AuthorizeSecurityGroupEgress", Always("ipPermissions", "{}"), Inferred),
-    ("ec2", "RevokeSecurityGroupIngress", Always("ipPermissions", "{}"), Seen("SG-FLAT")),
-    ("ec2", "RevokeSecurityGroupEgress", Always("ipPermissions", "{}"), Inferred),
-    ("ec2", "*", Items("IpPermissions", "ipPermissions", ""), Seen("SG-NESTED")),
-    ("ec2", "*", Items("IpPermission.UserIdGroupPairs", "groups", ""), Seen("SG-NESTED")),
-    ("ec2", "*", Items("IpPermission.IpRanges", "ipRanges", ""), Seen("SG-NESTED")),
-    ("ec2", "*", Items("IpPermission.Ipv6Ranges", "ipv6Ranges", ""), Seen("SG-NESTED")),
-    ("ec2", "*", Items("IpPermission.PrefixListIds", "prefixListIds", ""), Seen("SG-NESTED")),
-    ("ec2", "CreateSecurityGroup", Returns, Seen("SG-CREATE")),
-    ("ec2", "*", Items("SecurityGroupRuleIds", "securityGroupRuleIds", "securityGroupRuleId"), Inferred),
-    ("ec2", "*", Items("TagSpecifications", "tagSpecificationSet", ""), Seen("SG-CREATE")),
-    ("ec2", "*", Array("TagSpecification.Tags", "tags"), Seen("SG-CREATE")),
-    // Data events.
-    ("dynamodb", "PutItem", DataEvent, Documented),
-    ("dynamodb", "UpdateItem", DataEvent, Documented),
-    ("dynamodb", "DeleteItem", DataEvent, Documented),
-    ("dynamodb", "BatchWriteItem", DataEvent, Documented),
-    ("dynamodb", "TransactWriteItems", DataEvent, Documented),
-    ("dynamodb", "ExecuteStatement", DataEvent, Documented),
-    ("dynamodb", "BatchExecuteStatement", DataEvent, Documented),
-    ("dynamodb", "ExecuteTransaction", DataEvent, Documented),
-    ("lambda", "Invoke", DataEvent, Documented),
-    ("lambda", "InvokeAsync", DataEvent, Documented),
-    ("lambda", "InvokeWithResponseStream", DataEvent, Documented),
-    ("sqs", "SendMessage", DataEvent, Documented),
-    ("sqs", "SendMessageBatch", DataEvent, Documented),
-    ("sqs", "ReceiveMessage", DataEvent, Documented),
-    ("sqs", "DeleteMessage", DataEvent, Documented),
-    ("sqs", "DeleteMessageBatch", DataEvent, Documented),
-    ("sqs", "ChangeMessageVisibility", DataEvent, Documented),
-    ("sqs", "ChangeMessageVisibilityBatch", DataEvent, Documented),
-    ("sns", "Publish", DataEvent, Documented),
-    ("sns", "PublishBatch", DataEvent, Documented),
-    ("logs", "PutLogEvents", DataEvent, Documented),
-    ("cloudwatch", "PutMetricData", DataEvent, Documented),
-    ("events", "PutEvents", DataEvent, Documented),
-];
+    use super::*;
+
+    #[test]
+    fn every_row_names_a_record_of_its_service() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/corpus/cloudtrail-dev.jsonl"
+        );
+        let text = std::fs::read_to_string(path).expect("the corpus");
+        let mut records = HashMap::new();
+        for line in text.lines() {
+            let mut line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let id = line["id"].as_str().expect("an id").to_owned();
+            records.insert(id, line["event"].take());
+        }
+        for (service, operation, rule, known) in ROWS {
+            let Known::Seen(id) = known else { continue };
+            let event = records.get(*id).unwrap_or_else(|| panic!("no record {id}"));
+            let source = event["eventSource"].as_str().expect("a source");
+            let prefix = match *service {
+                "opensearch" => "es",
+                other => other,
+            };
+            assert!(source.starts_with(prefix), "{id} is of {source}");
+            let name = event["eventName"].as_str().expect("a name");
+            let own = match rule {
+                Rule::Event(name) => name,
+                _ => operation,
+            };
+            assert!(*own == "*" || name.starts_with(own), "{id} is of {name}");
+        }
+    }
+}

@@ -1,10 +1,10 @@
 //! Most services: the API's member names with the first letter in lower case.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::exceptions::{Rule, rules};
 use super::{HIDDEN, lower};
-use crate::model::{Kind, Service, Shape};
+use crate::model::{Kind, Member, Service, Shape};
 
 /// Which side of a call is encoded.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,7 @@ struct Encoder<'a> {
     operation: &'a str,
     side: Side,
     keeps_capitals: bool,
+    omits_sensitive: bool,
 }
 
 pub(super) fn request(service: &Service, operation: &str, input: &Value) -> Value {
@@ -25,19 +26,66 @@ pub(super) fn request(service: &Service, operation: &str, input: &Value) -> Valu
         return Value::Null;
     };
     let encoder = Encoder::new(service, operation, Side::Asked);
-    let mut out = encoder.structure(shape, None, input);
+    let Value::Object(mut out) = encoder.structure(shape, None, input) else {
+        return Value::Null;
+    };
     for rule in rules(service, operation) {
-        if let (Rule::Always(path, json), Value::Object(out)) = (rule, &mut out) {
-            let there = path
-                .split('.')
-                .next()
-                .is_some_and(|first| out.contains_key(first));
-            if !there {
-                super::put(out, path, serde_json::from_str(json).unwrap_or(Value::Null));
-            }
+        match rule {
+            Rule::BodyUnder => body_under(operation, shape, &mut out),
+            Rule::FunctionArn(name) => function_arn(name, &mut out),
+            _ => {}
         }
     }
-    out
+    super::always(service, operation, &mut out);
+    Value::Object(out)
+}
+
+/// Moves the members that an HTTP body carries under `<operation>Input`.
+fn body_under(operation: &str, shape: &Shape, out: &mut Map<String, Value>) {
+    let in_body = |name: &str| {
+        let member = shape.members.iter().find(|(own, _)| lower(own) == name);
+        member.is_some_and(|(_, member)| member.location.is_none())
+    };
+    let (body, rest): (Map<_, _>, Map<_, _>) = std::mem::take(out)
+        .into_iter()
+        .partition(|(name, _)| in_body(name));
+    *out = rest;
+    let has_body = shape
+        .members
+        .values()
+        .any(|member| member.location.is_none());
+    if has_body || !body.is_empty() {
+        out.insert(format!("{}Input", lower(operation)), Value::Object(body));
+    }
+}
+
+/// `arn:aws:lambda:<region>:<account>:function:<name>[:<qualifier>]`, part by part.
+fn function_arn(member: &str, out: &mut Map<String, Value>) {
+    let Some(arn) = out.get(&lower(member)).and_then(Value::as_str) else {
+        return;
+    };
+    let mut parts = arn.split(':').map(str::to_owned);
+    let (Some(start), Some(partition), Some(_), Some(region), Some(account), Some(_), Some(name)) = (
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+    ) else {
+        return;
+    };
+    if start != "arn" {
+        return;
+    }
+    let qualifier = parts.next().map_or_else(|| json!({}), Value::from);
+    let whole = json!({
+        "arnPrefix": { "partition": partition, "region": region, "account": account },
+        "relativeId": { "functionName": name },
+        "functionQualifier": qualifier,
+    });
+    out.insert("fullyQualifiedArn".to_owned(), whole);
 }
 
 pub(super) fn response(service: &Service, operation: &str, output: &Value) -> Value {
@@ -47,7 +95,30 @@ pub(super) fn response(service: &Service, operation: &str, output: &Value) -> Va
     if rules(service, operation).any(|rule| *rule == Rule::NoAnswer) {
         return Value::Null;
     }
-    Encoder::new(service, operation, Side::Answered).structure(shape, None, output)
+    let unwrapped = rules(service, operation).any(|rule| *rule == Rule::Unwrapped);
+    let mut output = output;
+    let mut top = (shape, None);
+    if unwrapped
+        && let Some((name, member)) = only_structure(service, shape)
+        && let (Some(inner), Some(below)) = (service.shape_of(member), output.get(name))
+    {
+        (top, output) = ((inner, Some(member.shape.as_str())), below);
+    }
+    let mut out = Encoder::new(service, operation, Side::Answered).structure(top.0, top.1, output);
+    for rule in rules(service, operation) {
+        if let Rule::Answers(path, json) = rule {
+            super::fill(&mut out, path, json);
+        }
+    }
+    out
+}
+
+/// The member of an output that has no other and is a structure.
+fn only_structure<'s>(service: &Service, shape: &'s Shape) -> Option<(&'s String, &'s Member)> {
+    let mut all = shape.members.iter();
+    let first = all.next()?;
+    let alone = all.next().is_none() && service.shape_of(first.1)?.kind == Kind::Structure;
+    alone.then_some(first)
 }
 
 impl<'a> Encoder<'a> {
@@ -58,6 +129,7 @@ impl<'a> Encoder<'a> {
             operation,
             side,
             keeps_capitals,
+            omits_sensitive: rules(service, operation).any(|rule| *rule == Rule::OmitsSensitive),
         }
     }
 
@@ -81,8 +153,9 @@ impl<'a> Encoder<'a> {
             } else {
                 lower(name)
             };
-            let mut masked = sensitive.then_some(HIDDEN);
-            let mut omitted = false;
+            // Nothing is no secret.
+            let mut masked = (sensitive && value != "").then_some(HIDDEN);
+            let mut omitted = sensitive && self.omits_sensitive;
             for rule in rules(self.service, self.operation) {
                 match rule {
                     Rule::Asked(of, to) if self.side == Side::Asked && is(of, owner, name) => {
@@ -113,7 +186,7 @@ impl<'a> Encoder<'a> {
 
     fn value(&self, shape: &Shape, name: &str, value: &Value) -> Value {
         match (shape.kind, value) {
-            _ if shape.sensitive => Value::from(HIDDEN),
+            _ if shape.sensitive && value != "" => Value::from(HIDDEN),
             (Kind::Structure, _) => self.structure(shape, Some(name), value),
             (Kind::List, Value::Array(all)) => {
                 let Some(member) = shape.member.as_ref() else {

@@ -56,6 +56,9 @@ pub(super) fn request(
             Some("header") if wire.starts_with("x-amz-") && !wire.contains("sdk-checksum") => {
                 out.insert(wire.to_owned(), value.clone());
             }
+            Some("uri") if name != "Bucket" && name != "AccountId" => {
+                out.insert(super::lower(name), value.clone());
+            }
             Some("querystring") => {
                 out.insert(wire.to_owned(), value.clone());
             }

@@ -8,25 +8,25 @@ use serde_json::{Value, json};
 use undrift_local::{Account, Options};
 
 /// The root of the source tree.
-pub fn tree_root() -> PathBuf {
+pub(crate) fn tree_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// Cargo's target folder, where the Python environment is kept.
-pub fn target_dir() -> PathBuf {
+pub(crate) fn target_dir() -> PathBuf {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     tmp.parent().unwrap_or(tmp).to_owned()
 }
 
 /// A fresh local account.
-pub async fn account() -> Account {
+pub(crate) async fn account() -> Account {
     Account::start(Options::new(tree_root(), target_dir()))
         .await
         .expect("the local account starts")
 }
 
 /// A security group without rules of its own, made past the trail.
-pub async fn security_group(account: &Account, name: &str) -> String {
+pub(crate) async fn security_group(account: &Account, name: &str) -> String {
     let input =
         json!({ "GroupName": name, "Description": "of a test", "VpcId": vpc(account).await });
     let made = account
@@ -47,7 +47,7 @@ async fn vpc(account: &Account) -> String {
 }
 
 /// The next event of the subscription.
-pub async fn next(events: &mut tokio::sync::broadcast::Receiver<Value>) -> Value {
+pub(crate) async fn next(events: &mut tokio::sync::broadcast::Receiver<Value>) -> Value {
     tokio::time::timeout(Duration::from_secs(20), events.recv())
         .await
         .expect("an event in time")
@@ -55,7 +55,7 @@ pub async fn next(events: &mut tokio::sync::broadcast::Receiver<Value>) -> Value
 }
 
 /// All paths to leaves and empty containers, with array indices collapsed.
-pub fn paths(value: &Value) -> std::collections::BTreeSet<String> {
+pub(crate) fn paths(value: &Value) -> std::collections::BTreeSet<String> {
     let mut out = std::collections::BTreeSet::new();
     walk(value, "", &mut out);
     out
@@ -78,7 +78,7 @@ fn walk(value: &Value, at: &str, out: &mut std::collections::BTreeSet<String>) {
 }
 
 /// The records of the corpus.
-pub fn corpus() -> Vec<Value> {
+pub(crate) fn corpus() -> Vec<Value> {
     let path = tree_root().join("tests/corpus/cloudtrail-dev.jsonl");
     let text = std::fs::read_to_string(path).expect("the corpus");
     text.lines()
