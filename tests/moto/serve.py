@@ -5,7 +5,8 @@ Usage: python serve.py [PORT] [SERVICE ...]
 Listens on 127.0.0.1 only, on PORT (0 or absent: a free one), prints `ready PORT` on standard output once
 it accepts connections, and ends when its standard input reaches end of file. The parent holds the other
 end of that pipe, so the kernel closes it however the parent ends, a SIGKILL included, and nothing is left
-behind. The SERVICEs are loaded in the background before their first call asks for them.
+behind. Lines `+PID` on standard input name process groups of the parent's that end then too, `-PID` ones
+that have ended. The SERVICEs are loaded in the background before their first call asks for them.
 
 No operation of moto is altered. What differs from its own server is only how calls are carried:
 
@@ -17,6 +18,7 @@ No operation of moto is altered. What differs from its own server is only how ca
 
 import io
 import os
+import signal
 import socket
 import sys
 import threading
@@ -140,9 +142,20 @@ class Server(ThreadingHTTPServer):
 
 
 def end_with_parent():
-    """Blocks until standard input ends, then ends the process without waiting for any thread."""
-    while os.read(0, 4096):
-        pass
+    """Blocks until standard input ends, then ends all without waiting for any thread."""
+    groups, rest = set(), b""
+    while chunk := os.read(0, 4096):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b"+"):
+                groups.add(int(line[1:]))
+            elif line.startswith(b"-"):
+                groups.discard(int(line[1:]))
+    for group in groups:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except OSError:
+            pass  # it has ended
     os._exit(0)
 
 

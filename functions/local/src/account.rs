@@ -265,6 +265,7 @@ impl Account {
             endpoint: self.endpoint(),
             credentials,
             activity: self.trail.activity.clone(),
+            guard: self.emulator.guard(),
         };
         let name = spec.name.clone();
         let function = Function::start(spec, host).await?;

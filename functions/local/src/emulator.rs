@@ -5,9 +5,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, Command};
 
 use crate::error::LocalError;
+use crate::guard::Guard;
 use crate::venv::Venv;
 
 /// How long moto may take to import itself and listen: about half a second when idle.
@@ -20,7 +21,7 @@ pub(crate) struct Emulator {
     port: u16,
     child: Child,
     // Held open for as long as moto shall live.
-    _stdin: Option<ChildStdin>,
+    guard: Guard,
 }
 
 impl Emulator {
@@ -48,7 +49,12 @@ impl Emulator {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| failed(error.to_string()))?;
-        let stdin = child.stdin.take();
+        let stdin = child
+            .stdin
+            .take()
+            .ok_or_else(|| failed("no standard input".into()))?
+            .into_owned_fd()
+            .map_err(|error| failed(error.to_string()))?;
         let stdout = child
             .stdout
             .take()
@@ -88,7 +94,7 @@ impl Emulator {
         Ok(Self {
             port,
             child,
-            _stdin: stdin,
+            guard: Guard::new(stdin.into()),
         })
     }
 
@@ -96,6 +102,11 @@ impl Emulator {
     #[must_use]
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What ends processes of ours when we cannot.
+    pub(crate) fn guard(&self) -> Guard {
+        self.guard.clone()
     }
 
     /// Ends moto and waits for its end.

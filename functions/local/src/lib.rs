@@ -32,6 +32,7 @@ mod emulator;
 pub mod encoder;
 mod error;
 mod fault;
+mod guard;
 mod http;
 mod identity;
 mod ids;

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use crate::activity::Activity;
 use crate::client::Credentials;
 use crate::error::LocalError;
+use crate::guard::{Guard, Watched};
 use crate::runtime_api::{Api, Invocation};
 
 /// How long a function may take from its start until it first asks for work. Lambda gives 10 s.
@@ -109,6 +110,7 @@ pub(crate) struct Host {
     pub(crate) endpoint: String,
     pub(crate) credentials: Credentials,
     pub(crate) activity: Activity,
+    pub(crate) guard: Guard,
 }
 
 struct Inner {
@@ -127,8 +129,10 @@ struct Log {
 }
 
 struct Process {
+    // Dropped first: killed, then no longer watched.
     child: Child,
     api: Api,
+    _watched: Option<Watched>,
 }
 
 /// A running function. Clones are the same function; its processes end with the last of them.
@@ -368,7 +372,12 @@ impl Function {
             .map_err(|error| failed(format!("`{}`: {error}", spec.binary.display())))?;
         self.collect(child.stdout.take());
         self.collect(child.stderr.take());
-        Ok(Process { child, api })
+        let watched = child.id().map(|pid| host.guard.watch(pid));
+        Ok(Process {
+            child,
+            api,
+            _watched: watched,
+        })
     }
 
     /// Reads a process's output to its end.

@@ -1,0 +1,43 @@
+//! What ends our processes when we cannot: moto's launcher, which sees our end by the pipe it reads.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The pipe to the launcher. It lives as long as its last clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Guard(Arc<Mutex<File>>);
+
+impl Guard {
+    pub(crate) fn new(pipe: File) -> Self {
+        Self(Arc::new(Mutex::new(pipe)))
+    }
+
+    /// From now on the process group `pid` ends when this process does, however it does.
+    pub(crate) fn watch(&self, pid: u32) -> Watched {
+        self.tell('+', pid);
+        Watched {
+            guard: self.clone(),
+            pid,
+        }
+    }
+
+    fn tell(&self, sign: char, pid: u32) {
+        let mut pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The launcher is gone only when the account is being stopped, and then we end the processes ourselves.
+        let _ = pipe.write_all(format!("{sign}{pid}\n").as_bytes());
+    }
+}
+
+/// A watched process group; no longer when this is dropped, as its number may be given to another.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    guard: Guard,
+    pid: u32,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.guard.tell('-', self.pid);
+    }
+}
