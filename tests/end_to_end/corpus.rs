@@ -35,6 +35,8 @@ const VERDICTS: &[(&str, Verdict)] = &[
     ("aws-dataset-73c3b74cd7", Verdict::Violates),
     // https from the world
     ("aws-dataset-7c64c7eed6", Verdict::Benign),
+    ("aws-dataset-bb8bdfe580", Verdict::NotJudged),
+    ("aws-dataset-c82d0ae16e", Verdict::NotJudged),
     ("plaso-d7ef63c710", Verdict::NotJudged),
     // https from 0.0.0.0/16, which nobody has
     ("panther-analysis-1cb9c25c83", Verdict::Benign),
@@ -49,6 +51,7 @@ const VERDICTS: &[(&str, Verdict)] = &[
     ("cloudtrail-watcher-71ecb6db76", Verdict::NotJudged),
     // https from loopback
     ("cloudtrail-watcher-6e4bd16fa3", Verdict::Benign),
+    ("cloudtrail-watcher-7877370a43", Verdict::NotJudged),
     ("cloudtrail-watcher-34c39863d5", Verdict::NotJudged),
     ("cloudtrail-sentry-1ebc4b5809", Verdict::Violates),
     ("cloudtrail-sentry-b2c6ad4019", Verdict::Benign),
@@ -100,12 +103,18 @@ fn permissions(request: &Value) -> Vec<Value> {
             permission(
                 p,
                 v4.iter().map(|r| json!({"CidrIp": r["cidrIp"]})).collect(),
-                v6.iter().map(|r| json!({"CidrIpv6": r["cidrIpv6"]})).collect(),
+                v6.iter()
+                    .map(|r| json!({"CidrIpv6": r["cidrIpv6"]}))
+                    .collect(),
             )
         })
         .collect();
     if request["cidrIp"].is_string() {
-        all.push(permission(request, vec![json!({"CidrIp": request["cidrIp"]})], Vec::new()));
+        all.push(permission(
+            request,
+            vec![json!({"CidrIp": request["cidrIp"]})],
+            Vec::new(),
+        ));
     }
     all
 }
@@ -116,8 +125,11 @@ async fn make_real(admin: &Client, vpc: &str, id: &str, event: &mut Value) -> St
     let text = event.to_string();
     let mut ids = BTreeMap::new();
     let request = &event["requestParameters"];
-    let old = [&request["groupId"], &request["ModifySecurityGroupRulesRequest"]["GroupId"],
-        &event["responseElements"]["groupId"]];
+    let old = [
+        &request["groupId"],
+        &request["ModifySecurityGroupRulesRequest"]["GroupId"],
+        &event["responseElements"]["groupId"],
+    ];
     if let Some(old) = old.iter().find_map(|v| v.as_str()) {
         ids.insert(old.to_owned(), group.clone());
     }
@@ -129,7 +141,10 @@ async fn make_real(admin: &Client, vpc: &str, id: &str, event: &mut Value) -> St
         let shown = items(&event["responseElements"]["securityGroupRuleSet"]);
         for (shown, made) in shown.iter().zip(&made) {
             let id = |v: &Value| v.as_str().unwrap().to_owned();
-            ids.insert(id(&shown["securityGroupRuleId"]), id(&made["SecurityGroupRuleId"]));
+            ids.insert(
+                id(&shown["securityGroupRuleId"]),
+                id(&made["SecurityGroupRuleId"]),
+            );
         }
     }
     if name == "ModifySecurityGroupRules" {
@@ -138,10 +153,16 @@ async fn make_real(admin: &Client, vpc: &str, id: &str, event: &mut Value) -> St
         let permission = json!({"IpProtocol": rule["IpProtocol"], "FromPort": rule["FromPort"],
             "ToPort": rule["ToPort"], "IpRanges": [{"CidrIp": rule["CidrIpv4"]}]});
         let input = json!({"GroupId": group, "IpPermissions": [permission]});
-        let made = admin.call("ec2", "AuthorizeSecurityGroupIngress", input).await.unwrap();
+        let made = admin
+            .call("ec2", "AuthorizeSecurityGroupIngress", input)
+            .await
+            .unwrap();
         ids.insert(
             wanted["SecurityGroupRuleId"].as_str().unwrap().to_owned(),
-            made["SecurityGroupRules"][0]["SecurityGroupRuleId"].as_str().unwrap().to_owned(),
+            made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
         );
     }
     let mut text = text;
@@ -186,7 +207,12 @@ async fn published_records_are_judged_as_a_person_would_and_reverted_exactly() {
         match verdict {
             Verdict::Violates => {
                 let record = record.unwrap_or_else(|| panic!("{id} has no record"));
-                assert_eq!(record.outcome.kind, OutcomeKind::Reverted, "{id}: {}", record.outcome.reason);
+                assert_eq!(
+                    record.outcome.kind,
+                    OutcomeKind::Reverted,
+                    "{id}: {}",
+                    record.outcome.reason
+                );
                 let plan = record.plan.as_ref().unwrap();
                 assert_eq!(plan.steps.len(), 1, "{id}");
                 assert_eq!(plan.steps[0].call.operation, "RevokeSecurityGroupIngress");
@@ -195,7 +221,12 @@ async fn published_records_are_judged_as_a_person_would_and_reverted_exactly() {
             }
             Verdict::Benign => {
                 let record = record.unwrap_or_else(|| panic!("{id} has no record"));
-                assert_eq!(record.outcome.kind, OutcomeKind::Left, "{id}: {}", record.outcome.reason);
+                assert_eq!(
+                    record.outcome.kind,
+                    OutcomeKind::Left,
+                    "{id}: {}",
+                    record.outcome.reason
+                );
                 assert_eq!(&after, before, "{id}");
             }
             Verdict::Failed | Verdict::NotJudged => {

@@ -46,13 +46,25 @@ async fn bad_messages_show_and_their_good_neighbours_are_handled() {
         ("not JSON", "hello".to_owned()),
         ("empty", String::new()),
         ("truncated", whole[..whole.len() / 2].to_owned()),
-        ("wrong detail-type", with("/detail-type", json!("Scheduled Event"))),
+        (
+            "wrong detail-type",
+            with("/detail-type", json!("Scheduled Event")),
+        ),
         ("not from AWS", with("/source", json!("my.ec2"))),
         ("another account", with("/account", json!("999999999999"))),
-        ("a foreign partition", with("/detail/awsRegion", json!("cn-north-1"))),
+        (
+            "a foreign partition",
+            with("/detail/awsRegion", json!("cn-north-1")),
+        ),
         ("no time", with("/detail/eventTime", json!("yesterday"))),
-        ("deep", format!("{}{}", "[".repeat(200_000), "]".repeat(200_000))),
-        ("a list for a record", event(&sandbox, json!([1, 2])).to_string()),
+        (
+            "deep",
+            format!("{}{}", "[".repeat(200_000), "]".repeat(200_000)),
+        ),
+        (
+            "a list for a record",
+            event(&sandbox, json!([1, 2])).to_string(),
+        ),
     ];
     // Past the trail, so that only the hand-made events tell of the rule.
     authorize(&admin, &group, json!([ipv4("tcp", 22, 22, "0.0.0.0/0")])).await;
@@ -61,17 +73,39 @@ async fn bad_messages_show_and_their_good_neighbours_are_handled() {
     }
     // 1 MB, and otherwise good: it is a real change and is handled.
     queue.send(&padded);
-    queue.send(&event(&sandbox, json!({"eventName": "SomethingNew", "eventSource": "ec2.amazonaws.com",
+    queue.send(
+        &event(
+            &sandbox,
+            json!({"eventName": "SomethingNew", "eventSource": "ec2.amazonaws.com",
         "eventID": "u-1", "eventTime": "2026-01-01T00:00:00Z", "awsRegion": "eu-central-1",
-        "recipientAccountId": "123456789012"})).to_string());
+        "recipientAccountId": "123456789012"}),
+        )
+        .to_string(),
+    );
     let records = sandbox.records().await;
-    assert!(open(&admin, &group).await.is_empty(), "the good neighbour was handled");
+    assert!(
+        open(&admin, &group).await.is_empty(),
+        "the good neighbour was handled"
+    );
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].outcome.kind, OutcomeKind::Reverted);
     assert_eq!(records[0].key.event.as_str(), "padded");
     let log = sandbox.stack.revert.log().join("\n");
-    let errors = log.lines().filter(|l| l.contains("\"level\":\"ERROR\"")).count();
-    assert!(errors >= bad.len(), "{errors} of {} show:\n{log}", bad.len());
-    assert!(queue.dead_letters().is_empty(), "none is tried again and again");
-    assert!(log.lines().all(|l| l.len() < 20_000), "no line repeats a whole message");
+    let errors = log
+        .lines()
+        .filter(|l| l.contains("\"level\":\"ERROR\""))
+        .count();
+    assert!(
+        errors >= bad.len(),
+        "{errors} of {} show:\n{log}",
+        bad.len()
+    );
+    assert!(
+        queue.dead_letters().is_empty(),
+        "none is tried again and again"
+    );
+    assert!(
+        log.lines().all(|l| l.len() < 20_000),
+        "no line repeats a whole message"
+    );
 }

@@ -10,7 +10,10 @@ use crate::sandbox::text;
 /// Makes an empty group in a VPC.
 pub async fn make(client: &Client, name: &str, vpc: &str) -> String {
     let input = json!({"GroupName": name, "Description": "for a test", "VpcId": vpc});
-    let made = client.call("ec2", "CreateSecurityGroup", input).await.unwrap();
+    let made = client
+        .call("ec2", "CreateSecurityGroup", input)
+        .await
+        .unwrap();
     text(&made, "/GroupId")
 }
 
@@ -53,7 +56,10 @@ pub async fn live(client: &Client, group: &str) -> Vec<Value> {
         .call("ec2", "DescribeSecurityGroupRules", input)
         .await
         .unwrap();
-    let mut rules = answer["SecurityGroupRules"].as_array().cloned().unwrap_or_default();
+    let mut rules = answer["SecurityGroupRules"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     rules.sort_by_key(|r| r["SecurityGroupRuleId"].as_str().map(str::to_owned));
     rules
 }
@@ -74,6 +80,9 @@ fn line(rule: &Value) -> String {
     let protocol = rule["IpProtocol"].as_str().unwrap_or("?");
     match protocol {
         "-1" => format!("all {source}"),
-        _ => format!("{protocol} {}-{} {source}", rule["FromPort"], rule["ToPort"]),
+        _ => format!(
+            "{protocol} {}-{} {source}",
+            rule["FromPort"], rule["ToPort"]
+        ),
     }
 }

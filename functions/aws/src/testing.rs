@@ -107,7 +107,7 @@ pub(crate) fn claim(epoch: u64, nonce: Option<&str>, lease: Timestamp) -> Claim 
 
 pub(crate) fn image(as_of: &str) -> DatedImage {
     serde_json::from_value(json!({
-        "image": {"facets": {"ingress": {"sgr-1": rule()}}}, "as_of": as_of, "gapless": true
+        "image": {"facets": {"ingress": {"sgr-1": rule()}}}, "as_of": as_of, "since": as_of, "gapless": true
     }))
     .unwrap()
 }

@@ -4,7 +4,6 @@
 
 mod commands;
 mod ending;
-mod events;
 mod panics;
 mod shell;
 mod tree;

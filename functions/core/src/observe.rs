@@ -1,7 +1,7 @@
 //! What is remembered of a resource between events: images, and the changes seen since. It is
 //! what later changes are judged against, in whatever order events come.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::alike;
@@ -20,8 +20,28 @@ pub struct DatedImage {
     pub image: Image,
     /// It may serve as *before* for changes strictly later than this.
     pub as_of: Timestamp,
+    /// Changes from this moment on may be missing in it: reads lag, and AWS's clock is read to
+    /// the second.
+    pub since: Timestamp,
     /// No change happened up to `as_of` that this image and the kept changes don't account for.
     pub gapless: bool,
+}
+
+/// How far a read may lag behind what was done (EC2 API Reference, "Eventual consistency", gives
+/// no number; two seconds beside the second that a `Date` header is rounded up by).
+const LAG: SignedDuration = SignedDuration::from_secs(3);
+
+impl DatedImage {
+    /// An image that was read, dated by AWS's clock at the read's end, rounded up.
+    #[must_use]
+    pub fn read(image: Image, at: Timestamp) -> Self {
+        Self {
+            image,
+            as_of: at,
+            since: at - LAG,
+            gapless: false,
+        }
+    }
 }
 
 /// A change that was seen.
@@ -74,7 +94,7 @@ impl History {
             whole: true,
             gapless: i.gapless,
         });
-        let since = past.as_ref().map_or(Timestamp::MIN, |p| p.as_of);
+        let since = image.map_or(Timestamp::MIN, |i| i.since);
         let changes = self.changes.iter();
         for change in changes.filter(|c| since <= c.time && c.time < moment) {
             let known = past.get_or_insert_with(|| Past {
@@ -84,7 +104,7 @@ impl History {
                 gapless: false,
             });
             known.image = after(kind, &known.image, &change.effect);
-            known.as_of = change.time;
+            known.as_of = known.as_of.max(change.time);
         }
         past
     }
@@ -116,15 +136,16 @@ impl History {
                     next.images.push(DatedImage {
                         image: restricted(live, &image),
                         as_of,
+                        since: as_of,
                         gapless,
                     });
                 }
             }
-            _ => next.images.push(DatedImage {
-                image: live.clone(),
-                as_of: read_at,
-                gapless: false,
-            }),
+            _ => {
+                // One image a second is enough: others would push the older ones out.
+                next.images.retain(|i| i.gapless || i.as_of != read_at);
+                next.images.push(DatedImage::read(live.clone(), read_at));
+            }
         }
         next.shorten(kind);
         (next != *self).then_some(next)
@@ -141,6 +162,7 @@ impl History {
                     let first = DatedImage {
                         image: image.clone(),
                         as_of: change.time,
+                        since: change.time,
                         gapless: true,
                     };
                     self.images.insert(0, first);
@@ -158,7 +180,7 @@ impl History {
     fn now(&self, kind: &dyn Kind) -> Option<(Image, bool)> {
         let last = self.images.iter().max_by_key(|i| i.as_of)?;
         let mut image = last.image.clone();
-        for change in self.changes.iter().filter(|c| c.time >= last.as_of) {
+        for change in self.changes.iter().filter(|c| c.time >= last.since) {
             image = after(kind, &image, &change.effect);
         }
         Some((image, last.gapless))
@@ -175,6 +197,7 @@ impl History {
             {
                 first.image = after(kind, &first.image, &oldest.effect);
                 first.as_of = oldest.time;
+                first.since = oldest.time;
             }
         }
     }
@@ -247,3 +270,6 @@ fn restricted(live: &Image, known: &Image) -> Image {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,6 +133,7 @@ fn handle(
         images: vec![DatedImage {
             image: before.clone(),
             as_of: world.change.time - 1.hour(),
+            since: world.change.time - 1.hour(),
             gapless: true,
         }],
         changes: Vec::new(),

@@ -10,6 +10,7 @@
 mod cases;
 mod check;
 mod error;
+pub mod events;
 mod files;
 mod nearest;
 mod yaml;

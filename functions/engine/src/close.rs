@@ -107,11 +107,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 
     /// A baseline of an image, dated by AWS's clock at the read.
     pub(crate) fn baseline(&self, live: &Image, looked: &Looked) -> Option<DatedImage> {
-        let baseline = DatedImage {
-            image: live.clone(),
-            as_of: looked.seen.at,
-            gapless: false,
-        };
+        let baseline = DatedImage::read(live.clone(), looked.seen.at);
         let stands = looked.known.baseline.as_ref();
         let stands = stands.is_some_and(|b| b.image == baseline.image || b.as_of >= baseline.as_of);
         (!stands).then_some(baseline)

@@ -35,9 +35,11 @@ impl Binaries {
     pub async fn build(root: &Path) -> Result<Self, BuildError> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        command
-            .current_dir(root)
-            .args(["build", "--locked", "--message-format=json-render-diagnostics"]);
+        command.current_dir(root).args([
+            "build",
+            "--locked",
+            "--message-format=json-render-diagnostics",
+        ]);
         if std::env::var_os("UNDRIFT_QUIET_BUILD").is_some() {
             command.arg("--quiet");
         }

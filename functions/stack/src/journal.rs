@@ -34,7 +34,12 @@ pub(crate) async fn items(admin: &Client) -> Result<Vec<Item>, ReadError> {
             members.insert("ExclusiveStartKey".to_owned(), key);
         }
         let page = admin.call("dynamodb", "Scan", input).await?;
-        for item in page.get("Items").and_then(Value::as_array).into_iter().flatten() {
+        for item in page
+            .get("Items")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             all.push(serde_json::from_value(item.clone())?);
         }
         from = page

@@ -155,15 +155,18 @@ impl Stack {
         ];
         let notify = account.run_function(spec(NOTIFY_ROLE, told, 1)?).await?;
 
-        for (index, pattern) in patterns().iter().enumerate() {
-            account.add_rule(&format!("{REVERT_ROLE}-{index}"), pattern, &queue)?;
+        let kinds = undrift_documents::kinds();
+        for rule in undrift_documents::events::patterns(&documents.enabled(), kinds) {
+            account.add_rule(&rule.name, &rule.pattern, &queue)?;
         }
         account.map_queue(&queue, &revert, BATCH);
         let records = json!({
             "eventName": ["INSERT"],
             "dynamodb": {"NewImage": {"entity": {"S": ["record"]}}}
         });
-        account.map_stream(&stream, &notify, Some(&records))?;
+        if std::env::var_os("NO_NOTIFY").is_none() {
+            account.map_stream(&stream, &notify, Some(&records))?;
+        }
         Ok(Self {
             admin,
             revert,
@@ -231,16 +234,4 @@ impl Stack {
         });
         Ok(self.undo.invoke(&request).await?)
     }
-}
-
-fn patterns() -> Vec<Value> {
-    let names: Vec<&str> = undrift_documents::kinds()
-        .0
-        .iter()
-        .flat_map(|k| k.events())
-        .flat_map(|e| e.names)
-        .copied()
-        .collect();
-    vec![json!({"source": ["aws.ec2"], "detail-type": ["AWS API Call via CloudTrail"],
-        "detail": {"eventSource": ["ec2.amazonaws.com"], "eventName": names}})]
 }

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use undrift_documents::events::{Pattern, patterns};
 use undrift_documents::kinds;
 
 use crate::ending::{Ending, Failure};
-use crate::events::{Pattern, patterns};
 use crate::shell::{BAD, Shell};
 use crate::tree;
 

@@ -243,6 +243,11 @@ impl Rule {
     /// what is left out is lost.
     pub(crate) fn modification(&self) -> Value {
         let mut rule = self.protocol_and_ports();
+        if self.ports.is_none() {
+            // What Describe answers for a rule without ports; EC2 ignores it.
+            rule.insert("FromPort".to_owned(), json!(-1));
+            rule.insert("ToPort".to_owned(), json!(-1));
+        }
         let (member, value) = match &self.source {
             Source::Block(IpNet::V4(net)) => ("CidrIpv4", json!(net)),
             Source::Block(IpNet::V6(net)) => ("CidrIpv6", json!(net)),

@@ -12,23 +12,25 @@ const LONGEST: usize = 2048;
 
 /// One EventBridge pattern.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Pattern {
+pub struct Pattern {
     /// `ec2`, or `ec2-2` where one pattern can't hold all events of the service's function.
-    pub(crate) name: String,
+    pub name: String,
     /// The pattern.
-    pub(crate) pattern: Value,
+    pub pattern: Value,
 }
 
 impl Pattern {
     /// As it is written to a file, which `aws events put-rule` takes as it is.
-    pub(crate) fn text(&self) -> String {
+    #[must_use]
+    pub fn text(&self) -> String {
         format!("{:#}\n", self.pattern)
     }
 }
 
 /// The patterns for the functions of the policies' kinds: every event that a policy lists, and
 /// every other that alters such a resource, since observed images are kept current by them.
-pub(crate) fn patterns(policies: &[Policy], kinds: Kinds<'_>) -> Vec<Pattern> {
+#[must_use]
+pub fn patterns(policies: &[Policy], kinds: Kinds<'_>) -> Vec<Pattern> {
     let mut wanted: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for policy in policies {
         let service = policy.kind.service();
