@@ -3,12 +3,14 @@
 //! A reverse proxy before moto. A call is answered first and recorded after, one call after the other in the order
 //! of the answers, so that a record never delays its call.
 
+mod answer;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::{HeaderMap, Request, Response};
+use hyper::{HeaderMap, Request};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -19,26 +21,15 @@ use crate::encoder;
 use crate::fault::{self, FaultAction, Faults};
 use crate::http::{self, Answer, Asked, Http, Reply, Server};
 use crate::identity::Identities;
-use crate::ids;
 use crate::local_api;
-use crate::model::{Models, Protocol};
+use crate::model::Models;
 use crate::queue::Queue;
 use crate::record::Done;
 use crate::request::{Identified, Raw, Scope};
 use crate::response;
 use crate::runtime::Function;
 use crate::wire::{Ended, Kept, Wire};
-
-/// Headers that concern one connection only.
-const HOP_BY_HOP: [&str; 7] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "transfer-encoding",
-    "te",
-    "upgrade",
-    "content-length",
-];
+use answer::{HOP_BY_HOP, own_request_id, to_response, whole};
 
 /// What the trail knows and keeps.
 pub(crate) struct Trail {
@@ -359,63 +350,4 @@ async fn record_all(trail: std::sync::Weak<Trail>, mut jobs: mpsc::UnboundedRece
         let event = trail.record(&job).await;
         trail.bus.put(&event);
     }
-}
-
-/// Moto answers EC2's body with the words `request-id` and IAM's with a constant. Where a body carries an id, the
-/// trail gives header and body one of AWS's form, so that a record can be told from its call.
-fn own_request_id(answer: &mut Answer, call: Option<&Identified>) {
-    let protocol = call.map(|call| call.service.protocol);
-    if !matches!(protocol, Some(Protocol::Ec2 | Protocol::Query)) {
-        return;
-    }
-    let Ok(text) = std::str::from_utf8(&answer.body) else {
-        return;
-    };
-    let id = ids::uuid();
-    for name in ["requestId", "RequestId", "RequestID"] {
-        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-        let Some((before, rest)) = text.rsplit_once(&open) else {
-            continue;
-        };
-        let Some((_, after)) = rest.split_once(&close) else {
-            continue;
-        };
-        answer.body = Bytes::from(format!("{before}{open}{id}{close}{after}"));
-        break;
-    }
-    http::set(&mut answer.headers, "x-amzn-requestid", &id);
-}
-
-/// An answer made here, in the form of one from moto.
-async fn whole(response: Response<Full<Bytes>>) -> Option<Answer> {
-    use http_body_util::BodyExt as _;
-    let (parts, body) = response.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
-    Some(Answer {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
-        body,
-    })
-}
-
-fn to_response(answer: &Answer) -> Response<Full<Bytes>> {
-    let mut response = http::text(answer.status, "text/plain", answer.body.clone());
-    let head_length = answer
-        .headers
-        .get("content-length")
-        .filter(|_| answer.body.is_empty())
-        .cloned();
-    *response.headers_mut() = answer.headers.clone();
-    for name in HOP_BY_HOP {
-        response.headers_mut().remove(name);
-    }
-    // The length of a HEAD's absent body.
-    if let Some(length) = head_length {
-        response.headers_mut().insert("content-length", length);
-    }
-    response
 }

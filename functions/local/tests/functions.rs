@@ -189,13 +189,8 @@ async fn failed_messages_come_back_and_can_be_hidden_by_the_function() {
     account.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_feeds_a_function() {
-    let account = account().await;
-    let function = account
-        .run_function(spec(&account, "four"))
-        .await
-        .expect("a function");
+/// A table `t` with a stream; the answer is the stream's ARN.
+async fn streaming_table(account: &Account) -> String {
     let input = json!({
         "TableName": "t", "BillingMode": "PAY_PER_REQUEST",
         "KeySchema": [{ "AttributeName": "k", "KeyType": "HASH" }],
@@ -207,10 +202,20 @@ async fn a_stream_feeds_a_function() {
         .call("dynamodb", "CreateTable", input)
         .await
         .expect("a table");
-    let arn = made["TableDescription"]["LatestStreamArn"]
+    made["TableDescription"]["LatestStreamArn"]
         .as_str()
         .expect("a stream")
-        .to_owned();
+        .to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_feeds_a_function() {
+    let account = account().await;
+    let function = account
+        .run_function(spec(&account, "four"))
+        .await
+        .expect("a function");
+    let arn = streaming_table(&account).await;
     let filter = json!({ "dynamodb": { "Keys": { "k": { "S": [{ "prefix": "a" }] } } } });
     account
         .map_stream(&arn, &function, Some(&filter))
@@ -246,5 +251,99 @@ async fn a_stream_feeds_a_function() {
     );
     assert_eq!(seen[0]["eventSourceARN"], arn);
     println!("{}", seen[0]);
+    account.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_stream_batch_comes_again_from_its_failure_on() {
+    let account = account().await;
+    let function = account
+        .run_function(spec(&account, "five"))
+        .await
+        .expect("a function");
+    let arn = streaming_table(&account).await;
+    let client = account.client_for_user("ana").await.expect("a user");
+    for key in ["a", "bad", "c"] {
+        let item = json!({ "TableName": "t", "Item": { "k": { "S": key } } });
+        client.call("dynamodb", "PutItem", item).await.expect("put");
+    }
+    account.map_stream(&arn, &function, None).expect("mapped");
+    account
+        .settle(Duration::from_secs(10))
+        .await
+        .expect("settled");
+    let keys: Vec<String> = function
+        .log()
+        .iter()
+        .filter_map(|line| {
+            let record: Value = serde_json::from_str(line.strip_prefix("stream ")?).ok()?;
+            Some(record["dynamodb"]["Keys"]["k"]["S"].as_str()?.to_owned())
+        })
+        .collect();
+    assert_eq!(keys, ["a", "bad", "bad", "bad", "c"]);
+    account.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lambda_answers_an_invoke_as_aws_does() {
+    let account = account().await;
+    let function = account
+        .run_function(spec(&account, "six"))
+        .await
+        .expect("a function");
+    let client = account.client_for_user("ana").await.expect("a user");
+    let invoke = |name: String, payload: Value, kind: &'static str| {
+        use base64::Engine as _;
+        let payload = base64::engine::general_purpose::STANDARD.encode(payload.to_string());
+        let input = json!({ "FunctionName": name, "InvocationType": kind, "Payload": payload });
+        let client = client.clone();
+        async move { client.call("lambda", "Invoke", input).await }
+    };
+    let decoded = |answer: &Value| -> Value {
+        use base64::Engine as _;
+        let text = answer["Payload"].as_str().expect("a payload");
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .expect("base64");
+        serde_json::from_slice(&bytes).expect("JSON")
+    };
+    for name in [
+        "six".to_owned(),
+        function.arn(),
+        format!("{}:$LATEST", function.arn()),
+    ] {
+        let answer = invoke(name, json!({ "a": 1 }), "RequestResponse")
+            .await
+            .expect("an answer");
+        assert_eq!(decoded(&answer), json!({ "got": { "a": 1 } }));
+        assert_eq!(answer["ExecutedVersion"], "$LATEST");
+        assert_eq!(answer.get("FunctionError"), None);
+    }
+    let failed = invoke("six".into(), json!({ "do": "fail" }), "RequestResponse")
+        .await
+        .expect("an answer");
+    assert_eq!(failed["FunctionError"], "Unhandled");
+    assert_eq!(
+        decoded(&failed),
+        json!({ "errorType": "ValueError", "errorMessage": "on purpose" })
+    );
+    let late = invoke("six".into(), json!({ "do": "hang" }), "RequestResponse")
+        .await
+        .expect("an answer");
+    assert_eq!(decoded(&late)["errorType"], "Sandbox.Timedout");
+    let before = function.invocations();
+    let accepted = invoke("six".into(), json!({ "do": "wait" }), "Event")
+        .await
+        .expect("an answer");
+    assert_eq!(accepted["StatusCode"], 202);
+    account
+        .settle(Duration::from_secs(10))
+        .await
+        .expect("settled");
+    assert_eq!(function.invocations(), before + 1);
+    let missing = invoke("seven".into(), json!({}), "RequestResponse")
+        .await
+        .expect_err("no such function");
+    assert_eq!(missing.code, "ResourceNotFoundException");
     account.stop().await;
 }
