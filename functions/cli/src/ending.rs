@@ -48,6 +48,18 @@ pub(crate) enum Failure {
         /// Why.
         source: std::io::Error,
     },
+    /// The local account, or what stands in it, failed.
+    #[error("{0}")]
+    Stack(#[from] undrift_stack::StackError),
+    /// No local account runs.
+    #[error("no local account answers; start one with `cargo undrift local`")]
+    NoLocal,
+    /// What was asked for can't be had without it.
+    #[error("only the local account's records can be read yet: add --local")]
+    LocalOnly,
+    /// No record, or several, have that name.
+    #[error("{0}")]
+    Record(String),
     /// What was to be printed can't be.
     #[error("the output can't be written: {0}")]
     Output(#[from] std::io::Error),
@@ -61,9 +73,9 @@ impl Failure {
 
     pub(crate) fn ending(&self) -> Ending {
         match self {
-            Self::NoTree | Self::Bundle(_) => Ending::Usage,
+            Self::NoTree | Self::Bundle(_) | Self::LocalOnly | Self::Record(_) => Ending::Usage,
             Self::Documents(errors) => of_documents(errors),
-            Self::File { .. } | Self::Output(_) => Ending::Blind,
+            Self::File { .. } | Self::Output(_) | Self::Stack(_) | Self::NoLocal => Ending::Blind,
         }
     }
 

@@ -3,8 +3,11 @@
 //! A subcommand is one file in `commands/` and one line in its list there.
 
 mod commands;
+mod demo;
 mod ending;
+mod local;
 mod panics;
+mod paper;
 mod shell;
 mod tree;
 

@@ -44,6 +44,10 @@ impl Shell {
         }
     }
 
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     pub(crate) fn is_json(&self) -> bool {
         self.output == Output::Json
     }

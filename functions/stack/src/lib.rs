@@ -6,9 +6,11 @@
 
 mod build;
 mod journal;
+mod ledger;
 mod stack;
 mod table;
 
 pub use build::{Binaries, BuildError};
 pub use journal::ReadError;
+pub use ledger::{Ledger, Undone};
 pub use stack::{Deployment, REVERT_ROLE, Stack, StackError, UNDO_ROLE};

@@ -12,7 +12,8 @@ use undrift_local::{
     QueueOptions,
 };
 
-use crate::journal::{self, ReadError};
+use crate::journal::ReadError;
+use crate::ledger::{Ledger, Undone, understood};
 use crate::table;
 use crate::{Binaries, BuildError};
 
@@ -181,12 +182,12 @@ impl Stack {
 
     /// The newest revision of every record, oldest event first.
     pub async fn records(&self) -> Result<Vec<Record>, StackError> {
-        Ok(journal::latest(self.revisions().await?))
+        Ledger::through(self.admin.clone()).records().await
     }
 
     /// Every revision of every record.
     pub async fn revisions(&self) -> Result<Vec<Record>, StackError> {
-        Ok(journal::revisions(&self.admin).await?)
+        Ledger::through(self.admin.clone()).revisions().await
     }
 
     /// Takes the notices that came since the last time: SNS's envelopes, each with `Subject`,
@@ -221,17 +222,17 @@ impl Stack {
         }
     }
 
-    /// Asks the undo function to take a revert back; gives its answer.
+    /// Asks the undo function to take a revert back.
     pub async fn undo(
         &self,
         record: &ChangeKey,
         by: &str,
         reason: &str,
-    ) -> Result<Value, StackError> {
+    ) -> Result<Undone, StackError> {
         let request = json!({
             "undrift": "undo", "id": format!("undo-{}", record.event),
             "record": record, "by": by, "reason": reason
         });
-        Ok(self.undo.invoke(&request).await?)
+        Ok(understood(&self.undo.invoke(&request).await?)?)
     }
 }

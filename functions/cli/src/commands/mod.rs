@@ -2,9 +2,14 @@
 
 mod bundle;
 mod check;
+mod demo;
 mod events;
 mod iam;
+mod local;
+mod records;
+mod show;
 mod test;
+mod undo;
 
 use clap::Subcommand;
 
@@ -32,6 +37,11 @@ macro_rules! commands {
 
 // In the order of `--help`. What a command does, says the docstring of its `Args`.
 commands! {
+    Demo(demo),
+    Local(local),
+    Records(records),
+    Show(show),
+    Undo(undo),
     Check(check),
     Test(test),
     Bundle(bundle),

@@ -1,0 +1,69 @@
+//! `undrift undo`
+
+use undrift_stack::Undone;
+
+use crate::ending::{Ending, Failure};
+use crate::local;
+use crate::shell::{BAD, GOOD, Shell, plain};
+
+/// Take a revert back, and leave what that re-opens alone for 24 hours
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The record of the revert: its event's id, or the beginning of it
+    record: String,
+    /// Why
+    #[arg(long, default_value = "no reason given")]
+    reason: String,
+    /// Of the local account that another terminal runs
+    #[arg(long)]
+    local: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, shell: &Shell) -> Result<Ending, Failure> {
+        if !self.local {
+            return Err(Failure::LocalOnly);
+        }
+        local::block_on(async {
+            let ledger = local::find(shell).await?;
+            let records = ledger.records().await?;
+            let record = local::named(&records, &self.record)?;
+            let by = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
+            let undone = ledger.undo(&record.key, &by, &self.reason).await?;
+            if shell.is_json() {
+                shell.json(&undone)?;
+            }
+            match undone {
+                Undone::Done(record) => {
+                    shell.note(format!(
+                        "{GOOD}undone:{GOOD:#} {}; what it re-opened is exempt for 24 hours",
+                        plain(&record.outcome.reason)
+                    ));
+                    Ok(Ending::Fine)
+                }
+                Undone::Moved(moved) => {
+                    shell.note(format!("{BAD}refused:{BAD:#} it was edited since:"));
+                    for element in moved {
+                        shell.note(format!("  {}", element.path));
+                        let show = |e: Option<&serde_json::Value>| {
+                            e.map_or("nothing".to_owned(), undrift_core::kind::one_line)
+                        };
+                        shell.note(format!(
+                            "    left by Undrift: {}",
+                            show(element.left.as_ref())
+                        ));
+                        shell.note(format!(
+                            "    there now:       {}",
+                            show(element.found.as_ref())
+                        ));
+                    }
+                    Ok(Ending::Found)
+                }
+                Undone::Refused(why) => {
+                    shell.note(format!("{BAD}refused:{BAD:#} {}", plain(&why)));
+                    Ok(Ending::Found)
+                }
+            }
+        })
+    }
+}

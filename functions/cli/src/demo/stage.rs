@@ -1,0 +1,189 @@
+//! Where the demo speaks: wrapped to the terminal's width, unhurried unless asked.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::ending::Failure;
+use crate::shell::{BAD, FAINT, GOOD, Shell};
+
+const STRONG: Style = Style::new().bold();
+const TIME: Style = AnsiColor::Cyan.on_default();
+
+/// The narrowest and the widest text; longer lines are hard to read.
+const WIDTHS: (usize, usize) = (40, 96);
+
+/// The demo's voice.
+#[derive(Debug)]
+pub(crate) struct Stage<'s> {
+    shell: &'s Shell,
+    width: usize,
+    hurry: bool,
+    wrong: usize,
+}
+
+impl<'s> Stage<'s> {
+    /// As wide as the terminal, with pauses to read in unless in a hurry.
+    pub(crate) fn new(shell: &'s Shell, hurry: bool) -> Self {
+        let width = terminal_size::terminal_size().map_or(80, |(w, _)| usize::from(w.0));
+        Self {
+            shell,
+            width: width.clamp(WIDTHS.0, WIDTHS.1),
+            hurry,
+            wrong: 0,
+        }
+    }
+
+    pub(crate) fn is_hurried(&self) -> bool {
+        self.hurry
+    }
+
+    /// Time to read what was said.
+    pub(crate) async fn pause(&self, seconds: f64) {
+        if !self.hurry {
+            tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        }
+    }
+
+    /// The title of a scene.
+    pub(crate) fn title(&self, text: &str) -> Result<(), Failure> {
+        self.shell.line("")?;
+        self.paragraph("", text, STRONG)
+    }
+
+    /// A paragraph.
+    pub(crate) fn say(&self, text: &str) -> Result<(), Failure> {
+        self.paragraph("  ", text, Style::new())
+    }
+
+    /// Something less important.
+    pub(crate) fn whisper(&self, text: &str) -> Result<(), Failure> {
+        self.paragraph("  ", text, FAINT)
+    }
+
+    /// A line of the story's clock.
+    pub(crate) fn clock(&self, time: &str, text: &str) -> Result<(), Failure> {
+        let mut lines = wrap(text, self.width.saturating_sub(9)).into_iter();
+        let first = lines.next().unwrap_or_default();
+        self.shell
+            .line(format!("  {TIME}{time:<5}{TIME:#}  {first}"))?;
+        lines.try_for_each(|line| self.shell.line(format!("         {line}")))
+    }
+
+    /// What somebody types.
+    pub(crate) fn command(&self, who: &str, command: &str) -> Result<(), Failure> {
+        let indent = who.len() + 4;
+        let mut lines = wrap(command, self.width.saturating_sub(indent + 2)).into_iter();
+        let first = lines.next().unwrap_or_default();
+        self.shell
+            .line(format!("  {STRONG}{who}{STRONG:#}> {first}"))?;
+        lines.try_for_each(|line| self.shell.line(format!("{:indent$}{line}", "")))
+    }
+
+    /// Text that is shown as it is, with a bar beside it; long lines are wrapped.
+    pub(crate) fn quote(&self, text: &str) -> Result<(), Failure> {
+        for line in text.lines() {
+            let wrapped = wrap(line, self.width.saturating_sub(4));
+            for part in if wrapped.is_empty() {
+                vec![String::new()]
+            } else {
+                wrapped
+            } {
+                self.shell.line(format!("  {FAINT}│{FAINT:#} {part}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A question of the record with its answer.
+    pub(crate) fn answer(&self, question: &str, answer: &str) -> Result<(), Failure> {
+        self.paragraph("  ", question, FAINT)?;
+        self.paragraph("    ", answer, Style::new())
+    }
+
+    /// Something that was seen in the account, right or wrong.
+    pub(crate) fn seen(&mut self, right: bool, text: &str) -> Result<(), Failure> {
+        let (style, mark) = if right {
+            (GOOD, "✓")
+        } else {
+            self.wrong += 1;
+            (BAD, "✗")
+        };
+        let mut lines = wrap(text, self.width.saturating_sub(6)).into_iter();
+        let first = lines.next().unwrap_or_default();
+        self.shell
+            .line(format!("  {style}{mark}{style:#} {first}"))?;
+        lines.try_for_each(|line| self.shell.line(format!("    {line}")))
+    }
+
+    /// How much was not as it should be.
+    pub(crate) fn wrong(&self) -> usize {
+        self.wrong
+    }
+
+    fn paragraph(&self, indent: &str, text: &str, style: Style) -> Result<(), Failure> {
+        wrap(text, self.width.saturating_sub(indent.len() + 1))
+            .into_iter()
+            .try_for_each(|line| self.shell.line(format!("{indent}{style}{line}{style:#}")))
+    }
+}
+
+/// Breaks text into lines of at most `width` characters, at spaces where there are any.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(10);
+    let mut lines: Vec<String> = Vec::new();
+    let indent: String = text.chars().take_while(|c| *c == ' ').collect();
+    let mut line = indent.clone();
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        let mut word = word.to_owned();
+        if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::replace(&mut line, indent.clone()));
+            is_empty = true;
+        }
+        while word.chars().count() + indent.len() > width {
+            let head: String = word
+                .chars()
+                .take(width - indent.len().min(width - 1))
+                .collect();
+            word = word.chars().skip(head.chars().count()).collect();
+            lines.push(format!("{indent}{head}"));
+        }
+        let gap = if is_empty { "" } else { " " };
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{gap}{word}");
+        is_empty = false;
+    }
+    if !is_empty {
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrap;
+
+    #[test]
+    fn lines_keep_to_the_width_whatever_the_text() {
+        let texts = [
+            "",
+            "a b c",
+            "a-very-long-word-without-any-space-in-it ok",
+            "  indented text here",
+        ];
+        for text in texts {
+            for width in 10..40 {
+                for line in wrap(text, width) {
+                    assert!(
+                        line.chars().count() <= width,
+                        "{line:?} is wider than {width}"
+                    );
+                }
+            }
+        }
+        assert_eq!(wrap("one two three four", 10), ["one two", "three four"]);
+        assert!(wrap("", 20).is_empty());
+    }
+}

@@ -1,0 +1,88 @@
+//! Records on a terminal: in a line, and whole.
+
+use undrift_core::judge::Verdict;
+use undrift_core::kind::{FacetName, Kind};
+use undrift_core::plan::Write;
+use undrift_core::record::{Cause, OutcomeKind, Record};
+
+use crate::shell::{BAD, FAINT, GOOD, plain};
+
+/// The colour of an outcome.
+pub(crate) fn colour(outcome: OutcomeKind) -> anstyle::Style {
+    match outcome {
+        OutcomeKind::Reverted | OutcomeKind::ClosedByOthers => GOOD,
+        OutcomeKind::Left | OutcomeKind::Gone | OutcomeKind::Undone => FAINT,
+        _ => BAD,
+    }
+}
+
+/// How long the exposure lasted, where it was closed.
+pub(crate) fn duration(record: &Record) -> String {
+    record.open_for().map_or(String::new(), |ms| {
+        format!("{}.{} s", ms / 1000, (ms % 1000) / 100)
+    })
+}
+
+/// Who occasioned it.
+pub(crate) fn actor(record: &Record) -> String {
+    match &record.cause {
+        Cause::Change(change) => plain(&change.actor.short()),
+        Cause::Undo { by, .. } => plain(by),
+    }
+}
+
+/// The policies that were broken.
+pub(crate) fn policies(record: &Record) -> String {
+    let broken = record
+        .assessments
+        .iter()
+        .filter(|a| a.verdict == Verdict::Violated);
+    let ids: Vec<&str> = broken.map(|a| a.policy.as_str()).collect();
+    ids.join(", ")
+}
+
+fn kind(record: &Record) -> Option<&'static dyn Kind> {
+    undrift_documents::kinds().get(&record.key.resource.kind)
+}
+
+/// What a write does, as people say it.
+pub(crate) fn write(record: &Record, write: &Write) -> Vec<String> {
+    let facet: &FacetName = &write.path.facet;
+    let show = |e| {
+        let text = kind(record).map_or_else(
+            || undrift_core::kind::one_line(e),
+            |kind| kind.describe(facet, e),
+        );
+        plain(&text)
+    };
+    let gone = write.from.as_ref().map(|e| format!("- {}", show(e)));
+    let back = write.to.as_ref().map(|e| format!("+ {}", show(e)));
+    gone.into_iter().chain(back).collect()
+}
+
+/// The diff of a record's plan.
+pub(crate) fn diff(record: &Record) -> Vec<String> {
+    let writes = record.plan.iter().flat_map(|p| &p.writes);
+    writes.flat_map(|w| write(record, w)).collect()
+}
+
+/// A record in one line.
+pub(crate) fn line(record: &Record) -> String {
+    let outcome = record.outcome.kind;
+    let style = colour(outcome);
+    let resource = &record.key.resource;
+    let mut parts = vec![
+        format!("{style}{:<16}{style:#}", outcome.word()),
+        plain(resource.id.as_str()),
+        format!("by {}", actor(record)),
+    ];
+    let time = duration(record);
+    if !time.is_empty() {
+        parts.push(format!("after {time}"));
+    }
+    let broken = policies(record);
+    if !broken.is_empty() {
+        parts.push(broken);
+    }
+    parts.join("  ")
+}

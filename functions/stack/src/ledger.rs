@@ -1,0 +1,115 @@
+//! The records of a local account that somebody else started.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use undrift_core::plan::Moved;
+use undrift_core::record::{ChangeKey, Record};
+use undrift_local::{ApiError, Client, Credentials, LocalError, Models, Options, Venv};
+
+use crate::journal;
+use crate::stack::{StackError, UNDO_ROLE};
+
+/// What Undrift wrote into a running local account, and the way to take a revert back.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    client: Client,
+}
+
+/// What an undo came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undone {
+    /// The changed state is there again: the undo's own record.
+    Done(Box<Record>),
+    /// It was refused, since these elements were edited meanwhile.
+    Moved(Vec<Moved>),
+    /// It was refused for another reason, or failed.
+    Refused(String),
+}
+
+impl Ledger {
+    /// Connects to a running local account, and sees that it answers.
+    pub async fn connect(options: Options, endpoint: &str) -> Result<Self, StackError> {
+        let folder = options.tree_root.join("tests/moto");
+        let target = options.target_dir.clone();
+        let progress = Arc::clone(&options.progress);
+        let venv = tokio::task::spawn_blocking(move || {
+            Venv::ensure(&target, &folder.join("requirements.txt"), &progress)
+        })
+        .await
+        .map_err(|error| LocalError::VenvFailed {
+            output: error.to_string(),
+        })??;
+        let models = Arc::new(Models::new(venv.models()?));
+        let credentials = Credentials::new("undrift-operator", "local");
+        let client = Client::new(models, endpoint, credentials, &options.region);
+        let ledger = Self { client };
+        ledger
+            .client
+            .call("sts", "GetCallerIdentity", json!({}))
+            .await?;
+        Ok(ledger)
+    }
+
+    pub(crate) fn through(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The newest revision of every record, oldest event first.
+    pub async fn records(&self) -> Result<Vec<Record>, StackError> {
+        Ok(journal::latest(journal::revisions(&self.client).await?))
+    }
+
+    /// Every revision of every record.
+    pub async fn revisions(&self) -> Result<Vec<Record>, StackError> {
+        Ok(journal::revisions(&self.client).await?)
+    }
+
+    /// Asks the undo function to take a revert back.
+    pub async fn undo(
+        &self,
+        record: &ChangeKey,
+        by: &str,
+        reason: &str,
+    ) -> Result<Undone, StackError> {
+        let request = json!({
+            "undrift": "undo", "id": format!("undo-{}", record.event),
+            "record": record, "by": by, "reason": reason
+        });
+        let answer = self
+            .client
+            .call(
+                "lambda",
+                "Invoke",
+                json!({"FunctionName": UNDO_ROLE, "Payload": request.to_string()}),
+            )
+            .await?;
+        Ok(understood(&payload(&answer)?)?)
+    }
+}
+
+/// The function's answer, out of Lambda's.
+fn payload(answer: &Value) -> Result<Value, ApiError> {
+    match answer.get("Payload") {
+        Some(Value::String(text)) => Ok(serde_json::from_str(text).unwrap_or(Value::Null)),
+        Some(other) => Ok(other.clone()),
+        None => Ok(answer.clone()),
+    }
+}
+
+pub(crate) fn understood(answer: &Value) -> Result<Undone, journal::ReadError> {
+    if let Some(record) = answer.get("undone") {
+        return Ok(Undone::Done(Box::new(serde_json::from_value(
+            record.clone(),
+        )?)));
+    }
+    if let Some(moved) = answer.get("moved") {
+        return Ok(Undone::Moved(serde_json::from_value(moved.clone())?));
+    }
+    let why = answer.pointer("/error/message").and_then(Value::as_str);
+    Ok(Undone::Refused(
+        why.map_or_else(|| answer.to_string(), str::to_owned),
+    ))
+}
