@@ -65,15 +65,36 @@ async fn latency() {
     let group = security_group(&account, "x").await;
     let direct = account.admin();
     let through = account.client_for_user("ana").await.expect("a user");
+    let table = json!({
+        "TableName": "t", "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{ "AttributeName": "k", "KeyType": "HASH" }],
+        "AttributeDefinitions": [{ "AttributeName": "k", "AttributeType": "S" }],
+    });
+    direct
+        .call("dynamodb", "CreateTable", table)
+        .await
+        .expect("a table");
+    let key = json!({ "k": { "S": "a" } });
+    let calls = [
+        ("sts", "GetCallerIdentity", Value::Null),
+        (
+            "dynamodb",
+            "UpdateItem",
+            json!({ "TableName": "t", "Key": key, "UpdateExpression": "SET n = :n", "ExpressionAttributeValues": { ":n": { "N": "1" } } }),
+        ),
+        (
+            "dynamodb",
+            "GetItem",
+            json!({ "TableName": "t", "Key": key }),
+        ),
+        (
+            "ec2",
+            "DescribeSecurityGroupRules",
+            json!({ "Filters": [{ "Name": "group-id", "Values": [group] }] }),
+        ),
+    ];
     for (name, client) in [("direct", &direct), ("trail", &through)] {
-        for (service, operation, input) in [
-            ("sts", "GetCallerIdentity", Value::Null),
-            (
-                "ec2",
-                "DescribeSecurityGroupRules",
-                json!({ "Filters": [{ "Name": "group-id", "Values": [group] }] }),
-            ),
-        ] {
+        for (service, operation, input) in &calls {
             let mut times = Vec::new();
             for _ in 0..200 {
                 let begun = std::time::Instant::now();
