@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use crate::codec::{form, json, rest, uri};
 use crate::model::{Models, Protocol, Service};
 
+/// What all paths of S3 Control begin with.
+const S3_CONTROL_PATH: &str = "/v20180820/";
+
 /// The credential scope of a signed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
@@ -84,7 +87,14 @@ impl Raw<'_> {
     #[must_use]
     pub fn identify(&self, models: &Models) -> Option<Identified> {
         let scope = Scope::of(self.headers, self.target)?;
-        let candidates = models.signing_as(&scope.service);
+        let mut candidates = models.signing_as(&scope.service);
+        // S3 and S3 Control sign alike, and a path of the second could be an object of the first.
+        let control = self.target.starts_with(S3_CONTROL_PATH);
+        candidates.retain(|service| match service.name.as_str() {
+            "s3" => !control,
+            "s3control" => control,
+            _ => true,
+        });
         let (service, operation) = candidates.into_iter().find_map(|service| {
             let operation = self.operation(&service)?;
             service

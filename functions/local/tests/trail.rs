@@ -228,3 +228,117 @@ async fn boto3_leaves_records_of_the_captured_shape() {
     );
     account.stop().await;
 }
+
+/// Service, operation and input of a call.
+type Call = (&'static str, &'static str, Value);
+
+/// Calls, each with its record's name and parameters.
+fn other_calls() -> Vec<(Call, (&'static str, Value))> {
+    let block = json!({ "BlockPublicAcls": true, "IgnorePublicAcls": true, "BlockPublicPolicy": false, "RestrictPublicBuckets": true });
+    let policy = json!({ "Version": "2012-10-17", "Statement": [] });
+    let closed = json!({ "BlockPublicAcls": true, "IgnorePublicAcls": true, "BlockPublicPolicy": false,
+        "RestrictPublicBuckets": true, "xmlns": "http://s3.amazonaws.com/doc/2006-03-01/" });
+    let host = "bucket.s3.us-east-1.amazonaws.com";
+    vec![
+        (
+            ("s3", "CreateBucket", json!({ "Bucket": "bucket" })),
+            (
+                "CreateBucket",
+                json!({ "bucketName": "bucket", "Host": host }),
+            ),
+        ),
+        (
+            (
+                "s3",
+                "PutPublicAccessBlock",
+                json!({ "Bucket": "bucket", "PublicAccessBlockConfiguration": block }),
+            ),
+            (
+                "PutBucketPublicAccessBlock",
+                json!({ "bucketName": "bucket", "Host": host, "publicAccessBlock": "", "PublicAccessBlockConfiguration": closed }),
+            ),
+        ),
+        (
+            (
+                "s3",
+                "PutBucketPolicy",
+                json!({ "Bucket": "bucket", "Policy": policy.to_string() }),
+            ),
+            (
+                "PutBucketPolicy",
+                json!({ "bucketName": "bucket", "Host": host, "policy": "", "bucketPolicy": policy }),
+            ),
+        ),
+        (
+            (
+                "s3",
+                "PutBucketAcl",
+                json!({ "Bucket": "bucket", "ACL": "public-read" }),
+            ),
+            (
+                "PutBucketAcl",
+                json!({ "bucketName": "bucket", "Host": host, "acl": "", "x-amz-acl": "public-read" }),
+            ),
+        ),
+        (
+            (
+                "s3control",
+                "PutPublicAccessBlock",
+                json!({ "AccountId": "123456789012", "PublicAccessBlockConfiguration": block }),
+            ),
+            (
+                "PutAccountPublicAccessBlock",
+                json!({ "Host": "123456789012.s3-control.us-east-1.amazonaws.com", "publicAccessBlock": "",
+                    "PublicAccessBlockConfiguration": closed }),
+            ),
+        ),
+        (
+            (
+                "iam",
+                "CreateRole",
+                json!({ "RoleName": "r", "AssumeRolePolicyDocument": "{}" }),
+            ),
+            (
+                "CreateRole",
+                json!({ "roleName": "r", "assumeRolePolicyDocument": "{}" }),
+            ),
+        ),
+        (
+            (
+                "ssm",
+                "PutParameter",
+                json!({ "Name": "p", "Value": "secret", "Type": "SecureString" }),
+            ),
+            (
+                "PutParameter",
+                json!({ "name": "p", "value": "HIDDEN_DUE_TO_SECURITY_REASONS", "type": "SecureString" }),
+            ),
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_other_services_leave_their_records() {
+    let account = account().await;
+    let ana = account.client_for_user("ana").await.expect("a user");
+    let mut events = account.subscribe();
+    for ((service, operation, input), (name, asked)) in other_calls() {
+        ana.call(service, operation, input).await.expect(operation);
+        let detail = next(&mut events).await["detail"].take();
+        assert_eq!(detail["eventName"], name);
+        let source = if service == "s3control" {
+            "s3"
+        } else {
+            service
+        };
+        assert_eq!(detail["eventSource"], format!("{source}.amazonaws.com"));
+        let mut theirs = detail["requestParameters"].clone();
+        // The name space is that of the service's own model.
+        if let Some(body) = theirs.get_mut("PublicAccessBlockConfiguration") {
+            assert!(body["xmlns"].is_string());
+            body["xmlns"] = json!("http://s3.amazonaws.com/doc/2006-03-01/");
+        }
+        assert_eq!(theirs, asked, "{operation}");
+    }
+    account.stop().await;
+}

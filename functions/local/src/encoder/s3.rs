@@ -6,6 +6,9 @@ use super::{Place, loose_xml};
 use crate::codec::xml_shape;
 use crate::model::{Kind, Service};
 
+/// The name space of a body whose shape has none of its own.
+const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
 pub(super) fn request(
     service: &Service,
     operation: &str,
@@ -48,6 +51,10 @@ pub(super) fn request(
         let Some(inner) = service.shape_of(member) else {
             continue;
         };
+        // Only the host names it.
+        if name == "AccountId" {
+            continue;
+        }
         let wire = member.location_name.as_deref().unwrap_or(name);
         match member.location.as_deref() {
             Some("header") if wire.starts_with("x-amz-grant-") => {
@@ -56,7 +63,7 @@ pub(super) fn request(
             Some("header") if wire.starts_with("x-amz-") && !wire.contains("sdk-checksum") => {
                 out.insert(wire.to_owned(), value.clone());
             }
-            Some("uri") if name != "Bucket" && name != "AccountId" => {
+            Some("uri") if name != "Bucket" => {
                 out.insert(super::lower(name), value.clone());
             }
             Some("querystring") => {
@@ -73,12 +80,11 @@ pub(super) fn request(
                 let element = xml_shape::from_json(service, inner, Some(member), wire, value);
                 let mut content = loose_xml::to_json(&element);
                 if let Value::Object(content) = &mut content {
-                    content.insert(
-                        "xmlns".to_owned(),
-                        Value::from("http://s3.amazonaws.com/doc/2006-03-01/"),
-                    );
+                    content
+                        .entry("xmlns")
+                        .or_insert_with(|| Value::from(NAMESPACE));
                 } else {
-                    content = json!({ "xmlns": "http://s3.amazonaws.com/doc/2006-03-01/" });
+                    content = json!({ "xmlns": NAMESPACE });
                 }
                 out.insert(wire.to_owned(), content);
             }
