@@ -9,6 +9,7 @@
 )]
 
 mod corpus;
+mod demo;
 mod malformed;
 mod property;
 mod rounds;

@@ -5,7 +5,7 @@ use undrift_core::record::OutcomeKind;
 use undrift_tests::groups::{authorize, ipv4, make, open};
 use undrift_tests::sandbox::Sandbox;
 
-fn event(sandbox: &Sandbox, detail: Value) -> Value {
+fn event(sandbox: &Sandbox, detail: &Value) -> Value {
     json!({
         "version": "0", "id": "m-1", "detail-type": "AWS API Call via CloudTrail", "source": "aws.ec2",
         "account": sandbox.account.account_id(), "time": "2026-01-01T00:00:00Z",
@@ -32,20 +32,20 @@ async fn bad_messages_show_and_their_good_neighbours_are_handled() {
     let group = make(&admin, "neighbour", &sandbox.vpc().await).await;
     let queue = &sandbox.stack.queue;
     let with = |member: &str, value: Value| {
-        let mut e = event(&sandbox, record("bad", &group));
+        let mut e = event(&sandbox, &record("bad", &group));
         *e.pointer_mut(member).unwrap() = value;
         e.to_string()
     };
-    let whole = event(&sandbox, record("bad", &group)).to_string();
+    let whole = event(&sandbox, &record("bad", &group)).to_string();
     let padded = {
-        let mut e = event(&sandbox, record("padded", &group));
+        let mut e = event(&sandbox, &record("padded", &group));
         e["detail"]["userAgent"] = json!("x".repeat(1_000_000));
         e.to_string()
     };
     let bad = [
         ("not JSON", "hello".to_owned()),
         ("empty", String::new()),
-        ("truncated", whole[..whole.len() / 2].to_owned()),
+        ("truncated", whole.chars().take(whole.len() / 2).collect()),
         (
             "wrong detail-type",
             with("/detail-type", json!("Scheduled Event")),
@@ -63,7 +63,7 @@ async fn bad_messages_show_and_their_good_neighbours_are_handled() {
         ),
         (
             "a list for a record",
-            event(&sandbox, json!([1, 2])).to_string(),
+            event(&sandbox, &json!([1, 2])).to_string(),
         ),
     ];
     // Past the trail, so that only the hand-made events tell of the rule.
@@ -76,7 +76,7 @@ async fn bad_messages_show_and_their_good_neighbours_are_handled() {
     queue.send(
         &event(
             &sandbox,
-            json!({"eventName": "SomethingNew", "eventSource": "ec2.amazonaws.com",
+            &json!({"eventName": "SomethingNew", "eventSource": "ec2.amazonaws.com",
         "eventID": "u-1", "eventTime": "2026-01-01T00:00:00Z", "awsRegion": "eu-central-1",
         "recipientAccountId": "123456789012"}),
         )

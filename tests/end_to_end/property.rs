@@ -195,7 +195,7 @@ async fn ingress(client: &Client, group: &str) -> BTreeMap<String, Value> {
 async fn a_hundred_random_groups_and_changes_come_to_what_restore_says() {
     let seed: u64 = match std::env::var("UNDRIFT_SEED") {
         Ok(seed) => seed.parse().unwrap(),
-        Err(_) => std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64,
+        Err(_) => u64::from(std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos()),
     };
     println!("seed: UNDRIFT_SEED={seed}");
     let mut bytes = [0u8; 32];

@@ -1,5 +1,5 @@
 //! Rounds and calls until closed, counted at the wire. A round is a set of requests none of which
-//! waits for another's answer. The golden files are rewritten with UNDRIFT_BLESS=1.
+//! waits for another's answer. The golden files are rewritten with `UNDRIFT_BLESS=1`.
 
 use std::fmt::Write as _;
 

@@ -151,7 +151,7 @@ async fn a_widened_rule_gets_its_value_and_description_back_and_undo_widens_it_a
     assert_eq!(
         opened,
         BTreeSet::from(["tcp 20-30 0.0.0.0/0".to_owned()]),
-        "{answer}"
+        "{answer:?}"
     );
 }
 

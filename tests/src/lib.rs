@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     missing_docs,
+    clippy::missing_panics_doc,
     reason = "test support"
 )]
 

@@ -10,7 +10,7 @@ use undrift_local::{Account, Client, Options};
 use undrift_stack::{Binaries, Deployment, Stack};
 
 /// How long the account may take to come to rest.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 static BINARIES: OnceCell<Binaries> = OnceCell::const_new();
 
@@ -48,7 +48,7 @@ impl Sandbox {
 
     pub async fn deploy(deployment: Deployment) -> Self {
         let mut options = Options::new(root(), target());
-        options.region = "eu-central-1".to_owned();
+        "eu-central-1".clone_into(&mut options.region);
         let account = Account::start(options).await.unwrap();
         let stack = Stack::deploy(&account, deployment).await.unwrap();
         Self { account, stack }

@@ -98,7 +98,7 @@ pub(crate) fn claim(epoch: u64, nonce: Option<&str>, lease: Timestamp) -> Claim 
     if let Some(nonce) = nonce {
         claim["held"] = json!({
             "nonce": nonce, "lease": lease,
-            "plan": {"writes": [{"path": path(), "from": rule(), "by": "remove"}], "steps": []},
+            "plan": {"writes": [{"path": path(), "from": rule(), "shown": {}, "by": "remove"}], "steps": []},
             "records": [record("e-1", 1)]
         });
     }

@@ -50,7 +50,7 @@ pub(crate) fn target(root: &Path) -> PathBuf {
 fn options(shell: &Shell, root: &Path, port: Option<u16>) -> Options {
     let mut options = Options::new(root, target(root));
     options.port = port;
-    options.region = REGION.to_owned();
+    REGION.clone_into(&mut options.region);
     let quiet = shell.is_quiet();
     options.progress = std::sync::Arc::new(move |text| {
         if !quiet {

@@ -1,8 +1,6 @@
 //! Records on a terminal: in a line, and whole.
 
 use undrift_core::judge::Verdict;
-use undrift_core::kind::{FacetName, Kind};
-use undrift_core::plan::Write;
 use undrift_core::record::{Cause, OutcomeKind, Record};
 
 use crate::shell::{BAD, FAINT, GOOD, plain};
@@ -41,29 +39,16 @@ pub(crate) fn policies(record: &Record) -> String {
     ids.join(", ")
 }
 
-fn kind(record: &Record) -> Option<&'static dyn Kind> {
-    undrift_documents::kinds().get(&record.key.resource.kind)
-}
-
-/// What a write does, as people say it.
-pub(crate) fn write(record: &Record, write: &Write) -> Vec<String> {
-    let facet: &FacetName = &write.path.facet;
-    let show = |e| {
-        let text = kind(record).map_or_else(
-            || undrift_core::kind::one_line(e),
-            |kind| kind.describe(facet, e),
-        );
-        plain(&text)
-    };
-    let gone = write.from.as_ref().map(|e| format!("- {}", show(e)));
-    let back = write.to.as_ref().map(|e| format!("+ {}", show(e)));
-    gone.into_iter().chain(back).collect()
-}
-
-/// The diff of a record's plan.
+/// The diff of a record's plan: what goes, what comes.
 pub(crate) fn diff(record: &Record) -> Vec<String> {
     let writes = record.plan.iter().flat_map(|p| &p.writes);
-    writes.flat_map(|w| write(record, w)).collect()
+    writes
+        .flat_map(|w| {
+            let gone = w.shown.from.as_ref().map(|e| format!("- {}", plain(e)));
+            let back = w.shown.to.as_ref().map(|e| format!("+ {}", plain(e)));
+            gone.into_iter().chain(back)
+        })
+        .collect()
 }
 
 /// A record in one line.

@@ -241,6 +241,10 @@ fn state(image: &Image) -> Value {
 }
 
 /// `net.open(rules, params)`: the rules that let the internet in, each with its reason.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the form in which CEL hands arguments over"
+)]
 fn net_open(rules: Arc<Vec<cel::Value>>, params: cel::Value) -> Result<cel::Value, ExecutionError> {
     let fail = |why: String| ExecutionError::function_error("net.open", why);
     let params = params.json().map_err(|e| fail(e.to_string()))?;

@@ -22,8 +22,44 @@ pub struct Write {
     /// What it is to be; absent: it is to go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Element>,
+    /// What it is and is to be, as people read it.
+    pub shown: Shown,
     /// How that was found.
     pub by: WriteBy,
+}
+
+/// Both sides of a write in words, kept so that a record can be read after an upgrade.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// What it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What it is to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+impl Write {
+    fn new(
+        kind: &dyn Kind,
+        path: ElementPath,
+        from: Option<Element>,
+        to: Option<Element>,
+        by: WriteBy,
+    ) -> Self {
+        let say = |e: &Option<Element>| e.as_ref().map(|e| kind.describe(&path.facet, e));
+        let shown = Shown {
+            from: say(&from),
+            to: say(&to),
+        };
+        Self {
+            path,
+            from,
+            to,
+            shown,
+            by,
+        }
+    }
 }
 
 /// How a plan came to what an element is to be.
@@ -123,12 +159,8 @@ pub fn plan(
                 )));
             }
         };
-        writes.push(Write {
-            path: path.clone(),
-            from: live.get(path).cloned(),
-            to,
-            by,
-        });
+        let from = live.get(path).cloned();
+        writes.push(Write::new(kind, path.clone(), from, to, by));
     }
     let mut plan = Plan {
         writes,
@@ -184,12 +216,8 @@ pub fn undo(
             });
             continue;
         }
-        writes.push(Write {
-            path: write.path.clone(),
-            from: now.cloned(),
-            to: write.from.clone(),
-            by: WriteBy::Undo,
-        });
+        let (path, to) = (write.path.clone(), write.from.clone());
+        writes.push(Write::new(kind, path, now.cloned(), to, WriteBy::Undo));
     }
     if !moved.is_empty() {
         return Err(UndoError::Moved(moved));

@@ -252,15 +252,16 @@ impl Delta<'_> {
         }
         for (tags, rules) in by_tags {
             let permissions: Vec<Value> = rules.iter().map(|(_, r)| r.permission()).collect();
-            let mut input = json!({"GroupId": group.id, "IpPermissions": permissions});
-            if !tags.is_empty() {
-                let tags: Vec<Value> = tags
-                    .iter()
-                    .map(|(k, v)| json!({"Key": k, "Value": v}))
-                    .collect();
-                input["TagSpecifications"] =
-                    json!([{"ResourceType": "security-group-rule", "Tags": tags}]);
-            }
+            let tags: Vec<Value> = tags
+                .iter()
+                .map(|(k, v)| json!({"Key": k, "Value": v}))
+                .collect();
+            let input = if tags.is_empty() {
+                json!({"GroupId": group.id, "IpPermissions": permissions})
+            } else {
+                json!({"GroupId": group.id, "IpPermissions": permissions,
+                    "TagSpecifications": [{"ResourceType": "security-group-rule", "Tags": tags}]})
+            };
             step(
                 format!("AuthorizeSecurityGroup{direction}"),
                 input,

@@ -124,7 +124,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 
     /// Full jitter over a doubling ceiling, from 50 ms to 2 s.
     fn backoff(&self, attempts: u32) -> Duration {
-        let ceiling = 50.0 * 2f64.powi(attempts.min(6).cast_signed());
-        Duration::from_millis((self.clock.jitter() * ceiling.min(2000.0)) as u64)
+        let ceiling = 0.05 * 2f64.powi(attempts.min(6).cast_signed());
+        Duration::from_secs_f64(self.clock.jitter() * ceiling.min(2.0))
     }
 }

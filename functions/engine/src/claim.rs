@@ -49,10 +49,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         };
         let caps = caps(&draft);
         let second_look = async {
-            match work.plan.commutes() {
-                true => Ok(None),
-                false => self.cloud.read(&run.resource).await.map(Some),
+            if work.plan.commutes() {
+                return Ok(None);
             }
+            self.cloud.read(&run.resource).await.map(Some)
         };
         let (claimed, spent, second) = join3(
             self.journal.claim(&claim, before.map(|c| c.epoch), now),

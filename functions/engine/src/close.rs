@@ -64,7 +64,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             close.records.push(record);
         }
         if holds(draft.kind, &run.resource, draft.live, draft.now) {
-            close.baseline = self.baseline(draft.live, draft.looked);
+            close.baseline = baseline(draft.live, draft.looked);
         }
         close.observed = remembered(draft.looked, draft.observed);
         self.put(run, close, ends).await
@@ -103,14 +103,6 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 Attempt::Ended(crate::way::all(&run.items, &retry))
             }
         }
-    }
-
-    /// A baseline of an image, dated by AWS's clock at the read.
-    pub(crate) fn baseline(&self, live: &Image, looked: &Looked) -> Option<DatedImage> {
-        let baseline = DatedImage::read(live.clone(), looked.seen.at);
-        let stands = looked.known.baseline.as_ref();
-        let stands = stands.is_some_and(|b| b.image == baseline.image || b.as_of >= baseline.as_of);
-        (!stands).then_some(baseline)
     }
 
     /// A record without any judgement.
@@ -157,6 +149,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         record.stages.decided = Some(draft.decided_at);
         record
     }
+}
+
+/// A baseline of an image, dated by AWS's clock at the read.
+pub(crate) fn baseline(live: &Image, looked: &Looked) -> Option<DatedImage> {
+    let baseline = DatedImage::read(live.clone(), looked.seen.at);
+    let stands = looked.known.baseline.as_ref();
+    let stands = stands.is_some_and(|b| b.image == baseline.image || b.as_of >= baseline.as_of);
+    (!stands).then_some(baseline)
 }
 
 /// What is to be remembered, over the version that was read.

@@ -141,7 +141,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                         tracing::info!(event = %change.id, name, "there is no resource of that name any more");
                         continue;
                     }
-                    Err(e) => return Err(self.unreadable(&e)),
+                    Err(e) => return Err(unreadable(&e)),
                 },
             };
             let resource = ResourceRef {
@@ -164,16 +164,16 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
         Ok(items)
     }
+}
 
-    /// What becomes of a message whose resource can't be read.
-    fn unreadable(&self, error: &CallError) -> Disposition {
-        let after = match error.class {
-            ErrorClass::Throttled => SignedDuration::from_secs(5),
-            ErrorClass::Denied => SignedDuration::from_secs(60),
-            _ => SignedDuration::from_secs(2),
-        };
-        Disposition::retry(after, error.to_string())
-    }
+/// What becomes of a message whose resource can't be read.
+fn unreadable(error: &CallError) -> Disposition {
+    let after = match error.class {
+        ErrorClass::Throttled => SignedDuration::from_secs(5),
+        ErrorClass::Denied => SignedDuration::from_secs(60),
+        _ => SignedDuration::from_secs(2),
+    };
+    Disposition::retry(after, error.to_string())
 }
 
 /// A message whose change touched several resources fares as the worst of them.

@@ -189,28 +189,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }));
         let surplus = free.recent.len().saturating_sub(RECENT_CALLS);
         free.recent.drain(..surplus);
-        self.keep(run, draft, &verified, &mut close);
+        keep(run, draft, &verified, &mut close);
         close.release = Some(Release {
             nonce: run.nonce.clone(),
             claim: free,
         });
         self.put(run, close, std::mem::take(ends)).await
-    }
-
-    /// The images to keep after our own writes.
-    fn keep(&self, run: &Run, draft: &Draft<'_>, verified: &Verified, close: &mut Close) {
-        let known = &draft.looked.known.observed.history;
-        let mut history = draft.observed.clone();
-        if let (Some(seen), Some(at)) = (&verified.seen, verified.seen_at) {
-            let before = history.as_ref().unwrap_or(known);
-            if let Some(next) = before.follow(draft.kind, seen, at, &[]) {
-                history = Some(next);
-            }
-            if undrift_core::plan::holds(draft.kind, &run.resource, seen, draft.now) {
-                close.baseline = self.baseline(seen, draft.looked);
-            }
-        }
-        close.observed = crate::close::remembered(draft.looked, history);
     }
 
     fn outcome(
@@ -297,6 +281,22 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
         None
     }
+}
+
+/// The images to keep after our own writes.
+fn keep(run: &Run, draft: &Draft<'_>, verified: &Verified, close: &mut Close) {
+    let known = &draft.looked.known.observed.history;
+    let mut history = draft.observed.clone();
+    if let (Some(seen), Some(at)) = (&verified.seen, verified.seen_at) {
+        let before = history.as_ref().unwrap_or(known);
+        if let Some(next) = before.follow(draft.kind, seen, at, &[]) {
+            history = Some(next);
+        }
+        if undrift_core::plan::holds(draft.kind, &run.resource, seen, draft.now) {
+            close.baseline = crate::close::baseline(seen, draft.looked);
+        }
+    }
+    close.observed = crate::close::remembered(draft.looked, history);
 }
 
 fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<ElementPath> {

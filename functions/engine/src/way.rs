@@ -1,8 +1,10 @@
 //! The way of one resource through the house.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::Circumstances;
-use undrift_core::kind::{Effect, Image, Kind, ResourceRef};
+use undrift_core::kind::{Before, Effect, Image, Kind, ResourceRef, Target, Touch};
 use undrift_core::observe::{History, SeenChange};
 use undrift_core::policy::Exemptions;
 use undrift_core::record::{Outcome, OutcomeKind, Record};
@@ -15,8 +17,8 @@ use crate::{Disposition, Engine, Item, SETTLES_AFTER};
 
 /// How long reads may be repeated within one invocation before the message is put back.
 const REREADS: SignedDuration = SignedDuration::from_secs(2);
-/// The mean wait before looking again after a lost claim or a stale read, in milliseconds.
-const PAUSE_MS: f64 = 150.0;
+/// The mean wait before looking again after a lost claim or a stale read.
+const PAUSE: Duration = Duration::from_millis(150);
 
 /// What an attempt came to.
 pub(crate) enum Attempt {
@@ -75,7 +77,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 "{}:{}:{:x}",
                 first.unwrap_or_default(),
                 seen.as_nanosecond(),
-                (self.clock.jitter() * f64::from(u32::MAX)) as u32
+                self.clock.jitter().to_bits()
             ),
             resource,
             items,
@@ -94,10 +96,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     );
                 }
                 Attempt::Again(_) => {
-                    let wait = PAUSE_MS * (0.5 + self.clock.jitter());
-                    self.clock
-                        .sleep(std::time::Duration::from_millis(wait as u64))
-                        .await;
+                    let wait = PAUSE.mul_f64(0.5 + self.clock.jitter());
+                    self.clock.sleep(wait).await;
                 }
             }
         }
@@ -108,7 +108,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let looked = match self.look(&run.resource, &keys).await {
             Ok(looked) => looked,
             Err(LookError::Cloud(e)) => {
-                return Attempt::Ended(all(&run.items, &self.unreadable(&e)));
+                return Attempt::Ended(all(&run.items, &crate::unreadable(&e)));
             }
             Err(e) => {
                 tracing::error!(resource = %run.resource, error = %e, "nothing is written while the journal can't be read");
@@ -156,7 +156,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             scales,
             looked_at,
             decided_at: self.clock.now(),
-            observed: self.followed(run, kind, &live, &looked),
+            observed: followed(run, kind, &live, &looked),
             now,
         };
         if draft.must_claim(looked_at) {
@@ -171,28 +171,6 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let mut all = self.bundle.exemptions.clone();
         all.0.extend(looked.known.exemptions.0.iter().cloned());
         all
-    }
-
-    /// What is to be remembered after this look. Every event counts, also those that
-    /// are not judged.
-    fn followed(
-        &self,
-        run: &Run,
-        kind: &dyn Kind,
-        live: &Image,
-        looked: &Looked,
-    ) -> Option<History> {
-        let changes: Vec<SeenChange> = run
-            .items
-            .iter()
-            .map(|i| SeenChange {
-                event: i.change.id.clone(),
-                time: i.change.time,
-                effect: i.effect.clone(),
-            })
-            .collect();
-        let history = &looked.known.observed.history;
-        history.follow(kind, live, looked.seen.at, &changes)
     }
 
     /// Takes out what needs no judging: what has a closed record already, what another
@@ -334,7 +312,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         if !invisible.contains(&true) {
             return Settled::Weighed(fresh, scales, Vec::new());
         }
-        let is_young = |item: &Item| age(item) < SETTLES_AFTER;
+        let is_young =
+            |item: &Item| age(item) < SETTLES_AFTER && !is_explained(kind, item, run, history);
         let young_ones = fresh
             .iter()
             .zip(&invisible)
@@ -383,6 +362,59 @@ type Sorted = (Vec<(usize, Disposition)>, Vec<Item>, Vec<(usize, Record)>);
 enum Settled {
     Weighed(Vec<Item>, Scales, Vec<(usize, Disposition)>),
     Again,
+}
+
+/// What is to be remembered after this look. Every event counts, also those that
+/// are not judged.
+fn followed(run: &Run, kind: &dyn Kind, live: &Image, looked: &Looked) -> Option<History> {
+    let changes: Vec<SeenChange> = run
+        .items
+        .iter()
+        .map(|i| SeenChange {
+            event: i.change.id.clone(),
+            time: i.change.time,
+            effect: i.effect.clone(),
+        })
+        .collect();
+    let history = &looked.known.observed.history;
+    history.follow(kind, live, looked.seen.at, &changes)
+}
+
+/// A later change, seen already, took away all that this one made: that it isn't there is no
+/// wonder, and no reason to wait.
+fn is_explained(kind: &dyn Kind, item: &Item, run: &Run, history: &History) -> bool {
+    let touches = |effect: &Effect| match effect {
+        Effect::Edited(touches) => touches.clone(),
+        _ => Vec::new(),
+    };
+    let others = run.items.iter().map(|i| (i.change.time, &i.effect));
+    let seen = history.changes.iter().map(|c| (c.time, &c.effect));
+    let removed: Vec<Touch> = others
+        .chain(seen)
+        .filter(|(time, _)| *time >= item.change.time)
+        .flat_map(|(_, effect)| touches(effect))
+        .filter(|t| t.after.is_none())
+        .collect();
+    let is_gone = |made: &Touch| {
+        let Some(element) = &made.after else {
+            return true;
+        };
+        removed
+            .iter()
+            .any(|gone| match (&gone.target, &made.target) {
+                (Target::Key(a), Target::Key(b)) if a == b => true,
+                _ => made.facets.iter().any(|facet| {
+                    let ((Target::Like(was), _) | (_, Before::Was(was))) =
+                        (&gone.target, &gone.before)
+                    else {
+                        return false;
+                    };
+                    gone.facets.contains(facet)
+                        && kind.substance(facet, was) == kind.substance(facet, element)
+                }),
+            })
+    };
+    touches(&item.effect).iter().all(is_gone)
 }
 
 /// Put back until the event is old enough, and for at least two seconds.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use undrift_core::plan::Moved;
 use undrift_core::record::{ChangeKey, Record};
-use undrift_local::{ApiError, Client, Credentials, LocalError, Models, Options, Venv};
+use undrift_local::{Client, Credentials, LocalError, Models, Options, Venv};
 
 use crate::journal;
 use crate::stack::{StackError, UNDO_ROLE};
@@ -86,16 +86,16 @@ impl Ledger {
                 json!({"FunctionName": UNDO_ROLE, "Payload": request.to_string()}),
             )
             .await?;
-        Ok(understood(&payload(&answer)?)?)
+        Ok(understood(&payload(&answer))?)
     }
 }
 
 /// The function's answer, out of Lambda's.
-fn payload(answer: &Value) -> Result<Value, ApiError> {
+fn payload(answer: &Value) -> Value {
     match answer.get("Payload") {
-        Some(Value::String(text)) => Ok(serde_json::from_str(text).unwrap_or(Value::Null)),
-        Some(other) => Ok(other.clone()),
-        None => Ok(answer.clone()),
+        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or(Value::Null),
+        Some(other) => other.clone(),
+        None => answer.clone(),
     }
 }
 

@@ -27,7 +27,7 @@ const NOTIFY_ROLE: &str = "undrift-notify";
 /// How many messages a function takes at once.
 const BATCH: usize = 10;
 /// How long a message stays invisible while a function has it (the design's visibility time-out).
-const VISIBILITY: std::time::Duration = std::time::Duration::from_secs(180);
+const VISIBILITY: std::time::Duration = std::time::Duration::from_mins(3);
 
 /// What to put into the account.
 pub struct Deployment {

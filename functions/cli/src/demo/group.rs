@@ -29,7 +29,9 @@ impl Group {
         by: &Client,
         mut input: Value,
     ) -> Result<String, ApiError> {
-        input["GroupId"] = json!(self.id);
+        if let Some(members) = input.as_object_mut() {
+            members.insert("GroupId".to_owned(), json!(self.id));
+        }
         let answer = by
             .call("ec2", "AuthorizeSecurityGroupIngress", input)
             .await?;

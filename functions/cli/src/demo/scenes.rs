@@ -17,7 +17,7 @@ const WORLD: &str = "0.0.0.0/0";
 /// How long the demo waits for something to happen before it says that it didn't.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The story's own time from the opening to the closing: 10:00 to 13:15.
-const STORY: Duration = Duration::from_secs(3 * 3600 + 15 * 60);
+const STORY: Duration = Duration::from_mins(3 * 60 + 15);
 
 /// The people and things of the play.
 struct Cast {

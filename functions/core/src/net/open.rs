@@ -163,7 +163,7 @@ struct Public {
     lane: Lane,
     /// Addresses of the family that get in.
     count: u128,
-    /// Rules that let some of them in.
+    /// Rules that let many of them in.
     by: usize,
     v6: bool,
 }
@@ -208,7 +208,7 @@ impl Public {
         let mut found = Vec::new();
         if reaching().any(|r| r.is_wide(false)) {
             let count = Ipv4Set::union_all(reaching().map(|r| &r.v4)).count();
-            let by = reaching().filter(|r| !r.v4.is_empty()).count();
+            let by = reaching().filter(|r| r.is_wide(false)).count();
             found.extend((count >= PUBLIC_V4).then_some(Self {
                 lane,
                 count,
@@ -218,7 +218,7 @@ impl Public {
         }
         if reaching().any(|r| r.is_wide(true)) {
             let count = Ipv6Set::union_all(reaching().map(|r| &r.v6)).count();
-            let by = reaching().filter(|r| !r.v6.is_empty()).count();
+            let by = reaching().filter(|r| r.is_wide(true)).count();
             found.extend((count >= PUBLIC_V6).then_some(Self {
                 lane,
                 count,
@@ -434,6 +434,6 @@ mod tests {
         let found = open(&rules, &serde_json::from_str(ADMIN).unwrap());
         let why = found[0].why.clone().unwrap();
         assert!(why.contains("reach tcp/22, through 2 rules"), "{why}");
-        assert!(why.contains(",") && why.contains("IPv4"), "{why}");
+        assert!(why.contains(',') && why.contains("IPv4"), "{why}");
     }
 }

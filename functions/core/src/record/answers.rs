@@ -23,14 +23,16 @@ impl Record {
                     .iter()
                     .map(|(standard, n)| format!("{standard} {}", n.join(", ")))
                     .collect();
-                match numbers.is_empty() {
-                    true => a.policy.to_string(),
-                    false => format!("{} ({})", a.policy, numbers.join("; ")),
+                if numbers.is_empty() {
+                    a.policy.to_string()
+                } else {
+                    format!("{} ({})", a.policy, numbers.join("; "))
                 }
             })
             .collect();
-        let prevent: Vec<&str> = broken().filter_map(|a| a.prevent.as_deref()).collect();
-        let time = |t: Option<Timestamp>| t.map_or("not yet".to_owned(), |t| t.to_string());
+        let mut prevent: Vec<&str> = broken().filter_map(|a| a.prevent.as_deref()).collect();
+        prevent.dedup();
+        let when = |t: Option<Timestamp>| t.map_or("not yet".to_owned(), time);
         vec![
             Answer {
                 question: "What resource was affected?",
@@ -41,7 +43,7 @@ impl Record {
             },
             Answer {
                 question: "What was changed, from and to?",
-                answer: self.from_to(),
+                answer: self.change_in_words(),
             },
             Answer {
                 question: "Who did it, and through what?",
@@ -53,11 +55,11 @@ impl Record {
             },
             Answer {
                 question: "When did it happen?",
-                answer: time(self.happened()),
+                answer: when(self.happened()),
             },
             Answer {
                 question: "When was it seen?",
-                answer: time(self.stages.seen),
+                answer: when(self.stages.seen),
             },
             Answer {
                 question: "When was it reverted, and when verified?",
@@ -77,14 +79,14 @@ impl Record {
         ]
     }
 
-    fn from_to(&self) -> String {
+    fn change_in_words(&self) -> String {
         let lines: Vec<String> = match &self.plan {
             Some(plan) => plan.writes.iter().map(line).collect(),
             None => self
                 .assessments
                 .iter()
                 .flat_map(|a| &a.evidence)
-                .map(|e| format!("{}: → {}", e.path, e.shown))
+                .map(|e| format!("{} ({}): to {}", e.path.facet, e.path.key, e.shown))
                 .collect(),
         };
         or(lines.join("; "), "nothing that a policy finds wrong")
@@ -115,9 +117,9 @@ impl Record {
                 let after = self.open_for().map_or(String::new(), |ms| {
                     format!(", {} after the call", seconds(ms))
                 });
-                format!("{applied}{after}; verified {verified}")
+                format!("{}{after}; verified {}", time(applied), time(verified))
             }
-            (Some(applied), None) => format!("{applied}; not verified yet"),
+            (Some(applied), None) => format!("{}; not verified yet", time(applied)),
             _ => format!(
                 "not reverted ({}): {}",
                 self.outcome.kind.word(),
@@ -170,32 +172,35 @@ fn or(text: String, otherwise: &str) -> String {
     }
 }
 
+/// A plan goes from what the change made to what was before it: read backwards it is the change.
 fn line(write: &Write) -> String {
-    let show = |e: &Option<crate::kind::Element>| {
-        e.as_ref()
-            .map_or("nothing".to_owned(), crate::kind::one_line)
-    };
-    // A plan goes from what the change made to what was before it: read backwards it is the change.
+    let show = |e: &Option<String>| e.clone().unwrap_or_else(|| "nothing".to_owned());
     format!(
-        "{}: {} → {}",
-        write.path,
-        show(&write.to),
-        show(&write.from)
+        "{} ({}): from {} to {}",
+        write.path.facet,
+        write.path.key,
+        show(&write.shown.to),
+        show(&write.shown.from)
     )
+}
+
+/// A time as people read it: to the millisecond.
+fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
 }
 
 impl Plan {
     /// The plan as a diff, a line per element: `-` what goes, `+` what comes.
     #[must_use]
     pub fn diff(&self) -> Vec<String> {
-        let side = |sign: char, write: &Write, e: &crate::kind::Element| {
-            format!("{sign} {}: {}", write.path, crate::kind::one_line(e))
+        let side = |sign: char, write: &Write, words: &String| {
+            format!("{sign} {}: {words} ({})", write.path.facet, write.path.key)
         };
         self.writes
             .iter()
             .flat_map(|w| {
-                let gone = w.from.as_ref().map(|e| side('-', w, e));
-                let back = w.to.as_ref().map(|e| side('+', w, e));
+                let gone = w.shown.from.as_ref().map(|e| side('-', w, e));
+                let back = w.shown.to.as_ref().map(|e| side('+', w, e));
                 gone.into_iter().chain(back)
             })
             .collect()

@@ -59,7 +59,7 @@ fn group(change: &Change) -> Result<Lookup, KindError> {
         })
 }
 
-/// A new group lets nothing in (EC2 API Reference, CreateSecurityGroup); its one egress rule's id
+/// A new group lets nothing in (EC2 API Reference, `CreateSecurityGroup`); its one egress rule's id
 /// isn't in the record.
 fn created() -> Effect {
     Effect::Created(Some(Image {
@@ -98,7 +98,7 @@ fn revoked(change: &Change, facet: &str) -> Result<Effect, KindError> {
     let shown = response_rules(change);
     if !shown.is_empty() {
         let mut touches = Vec::new();
-        for rule in shown.into_iter().map(|r| response_rule(r)) {
+        for rule in shown.into_iter().map(response_rule) {
             let rule = rule?;
             touches.push(touch(target(&rule), Before::Was(rule.element())));
         }

@@ -229,10 +229,10 @@ impl Rule {
                 described("PrefixListIds", json!({"PrefixListId": id}));
             }
             Source::Group { id, account } => {
-                let mut pair = json!({"GroupId": id});
-                if let Some(account) = account {
-                    pair["UserId"] = json!(account);
-                }
+                let pair = match account {
+                    Some(account) => json!({"GroupId": id, "UserId": account}),
+                    None => json!({"GroupId": id}),
+                };
                 described("UserIdGroupPairs", pair);
             }
         }

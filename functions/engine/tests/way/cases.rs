@@ -67,7 +67,7 @@ async fn takes_back_what_the_change_brought_and_nothing_else() {
 async fn twice_is_once() {
     let world = World::with(&[("sgr-ssh", 22, WORLD)]);
     let change = authorized("e1", 99, &[("sgr-ssh", 22, WORLD)]);
-    world.deliver(&[change.clone()]).await;
+    world.deliver(std::slice::from_ref(&change)).await;
     world.put("sgr-ssh", 22, WORLD);
     world.deliver(&[change.clone(), change]).await;
     assert_eq!(world.sent(), ["RevokeSecurityGroupIngress"]);
@@ -169,7 +169,7 @@ async fn what_a_crash_left_open_is_taken_over_and_closed_once() {
     let change = authorized("e1", 99, &[("sgr-ssh", 22, WORLD)]);
     // The first invocation dies right after its claim.
     let probe = World::with(&[("sgr-ssh", 22, WORLD)]);
-    probe.deliver(&[change.clone()]).await;
+    probe.deliver(std::slice::from_ref(&change)).await;
     let record = probe.record("e1");
     let mut open = record.clone();
     open.sent.clear();
@@ -184,7 +184,7 @@ async fn what_a_crash_left_open_is_taken_over_and_closed_once() {
         }),
         recent: Vec::new(),
     });
-    let first = world.deliver(&[change.clone()]).await;
+    let first = world.deliver(std::slice::from_ref(&change)).await;
     assert!(
         matches!(first[0], Disposition::Retry { .. }),
         "the lease lives"
