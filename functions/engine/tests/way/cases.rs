@@ -251,7 +251,7 @@ async fn throttling_and_lost_answers_are_retried() {
             1 => Some(error(call, ErrorClass::Throttled, "RequestLimitExceeded")),
             2 => {
                 // Applied, and the answer lost.
-                w.edit(|f| f.clear());
+                w.edit(std::collections::BTreeMap::clear);
                 Some(error(call, ErrorClass::Transient, "timeout"))
             }
             _ => None,

@@ -1,4 +1,12 @@
 //! The way of a change through the engine, on a world in memory: no AWS, a clock that is told.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
 mod cases;
 mod world;

@@ -22,12 +22,15 @@ pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/undrift-ec2";
 /// What a cloud call is to meet before it is done.
 pub(crate) type Fault = Box<dyn FnMut(&World, &Call) -> Option<CallError> + Send>;
 
+/// What happens just before the second read.
+type Hook = Box<dyn FnOnce(&World) + Send>;
+
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) groups: Mutex<BTreeMap<String, Image>>,
     pub(crate) sent: Mutex<Vec<Call>>,
     pub(crate) faults: Mutex<Vec<Fault>>,
-    pub(crate) before_second_read: Mutex<Option<Box<dyn FnOnce(&World) + Send>>>,
+    pub(crate) before_second_read: Mutex<Option<Hook>>,
     reads: Mutex<u32>,
     pub(crate) known: Mutex<Known>,
     pub(crate) rows: Mutex<BTreeMap<ChangeKey, Vec<Record>>>,
