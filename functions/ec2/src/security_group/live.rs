@@ -18,7 +18,7 @@ use super::rule::{Rule, Source};
 use super::{EGRESS, INGRESS};
 use crate::cloud::malformed;
 
-/// The most rules a page may have (EC2 API Reference, DescribeSecurityGroupRules).
+/// The most rules a page may have (EC2 API Reference, `DescribeSecurityGroupRules`).
 const PAGE: i32 = 1000;
 
 /// The live group: its rules by id, prefix lists with their entries.

@@ -5,6 +5,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::result_large_err,
+    clippy::needless_pass_by_value,
     reason = "tests"
 )]
 
