@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod adapters;
 mod corpus;
 mod demo;
 mod malformed;

@@ -8,6 +8,9 @@ use undrift_core::record::{OutcomeKind, Record};
 use undrift_tests::groups::{authorize, ipv4, make, modify};
 use undrift_tests::sandbox::{Sandbox, next_second, root, text};
 
+/// What each call takes longer: calls of one round then overlap on any machine.
+const ROUND_TRIP: std::time::Duration = std::time::Duration::from_millis(150);
+
 /// The function's own calls since the log was cleared, round by round, until the exposure is
 /// closed (or to the end, where nothing is to be closed).
 fn rounds(sandbox: &Sandbox) -> String {
@@ -82,6 +85,7 @@ async fn a_group_is_closed_in_three_rounds() {
     sandbox.settle().await;
     next_second().await;
 
+    sandbox.account.faults().set_latency(ROUND_TRIP, ROUND_TRIP);
     sandbox.account.wire().clear();
     authorize(&maya, &group, json!([ipv4("tcp", 22, 22, "0.0.0.0/0")])).await;
     sandbox.record(reverted(&group)).await;
@@ -94,6 +98,7 @@ async fn a_group_is_closed_in_three_rounds() {
     sandbox.settle().await;
     golden("rounds-modify.txt", &rounds(&sandbox));
 
+    sandbox.account.faults().set_latency(ROUND_TRIP, ROUND_TRIP);
     sandbox.account.wire().clear();
     authorize(&maya, &group, json!([ipv4("tcp", 443, 443, "0.0.0.0/0")])).await;
     sandbox.settle().await;

@@ -13,5 +13,6 @@ async fn main() -> Result<(), Error> {
     let environment = Environment::load()?;
     let config = client::load().await?;
     let ec2 = Ec2::new(aws_sdk_ec2::Client::new(&config));
-    serve(ec2, Kinds(undrift_ec2::kinds()), environment, &config).await
+    let kinds = Kinds(undrift_ec2::kinds());
+    Box::pin(serve(ec2, kinds, environment, &config)).await
 }

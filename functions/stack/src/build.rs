@@ -43,8 +43,10 @@ impl Binaries {
         if std::env::var_os("UNDRIFT_QUIET_BUILD").is_some() {
             command.arg("--quiet");
         }
-        for function in FUNCTIONS {
-            command.args(["--package", function]);
+        // The local account's crate is built along: it asks the same of tokio and hyper as the
+        // functions' own tests do, so that both share one build of the SDK.
+        for package in FUNCTIONS.iter().chain(&["undrift-local"]) {
+            command.args(["--package", package]);
         }
         let features: Vec<String> = FUNCTIONS.iter().map(|f| format!("{f}/aws")).collect();
         command.args(["--features", &features.join(",")]);
