@@ -85,7 +85,7 @@ pub fn findings(policy: &BundledPolicy, kind: &dyn Kind, image: &Image) -> Findi
                 match (f.why, image.get(&f.path)) {
                     (Ok(why), Some(element)) => findings.wrong.push(Evidence {
                         shown: kind.describe(&f.path.facet, element),
-                        element: element.clone(),
+                        element: kind.remembered(&f.path.facet, element),
                         path: f.path,
                         why,
                     }),

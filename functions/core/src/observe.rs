@@ -5,7 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::alike;
-use crate::kind::{Effect, Element, ElementPath, Facet, FacetName, Image, Kind, Target};
+use crate::kind::{
+    Before, Effect, Element, ElementPath, Facet, FacetName, Image, Kind, Target, Touch,
+};
 use crate::name::EventId;
 
 /// How many images are kept. The newest one serves; older ones serve events that come late.
@@ -53,6 +55,9 @@ pub struct SeenChange {
     pub time: Timestamp,
     /// What it did.
     pub effect: Effect,
+    /// When it was looked at, a later change had altered what it made: nobody has judged it.
+    #[serde(default)]
+    pub superseded: bool,
 }
 
 /// What is remembered of one resource.
@@ -75,6 +80,55 @@ pub struct Past {
     pub whole: bool,
     /// No change is missing in it, as far as can be told.
     pub gapless: bool,
+}
+
+impl SeenChange {
+    /// A change as its event tells it.
+    #[must_use]
+    pub fn new(event: EventId, time: Timestamp, effect: Effect) -> Self {
+        Self {
+            event,
+            time,
+            effect,
+            superseded: false,
+        }
+    }
+
+    /// What it did to one element.
+    fn touch(&self, kind: &dyn Kind, path: &ElementPath) -> Option<&Touch> {
+        let Effect::Edited(touches) = &self.effect else {
+            return None;
+        };
+        touches.iter().find(|t| {
+            t.facets.contains(&path.facet)
+                && match &t.target {
+                    Target::Key(key) => *key == path.key,
+                    Target::Like(e) => kind
+                        .element(&path.facet, e)
+                        .is_ok_and(|(key, _)| key == path.key),
+                }
+        })
+    }
+
+    /// Something that it made stands otherwise in an image.
+    fn is_superseded(&self, kind: &dyn Kind, live: &Image) -> bool {
+        let Effect::Edited(touches) = &self.effect else {
+            return false;
+        };
+        touches.iter().any(|t| {
+            let (Target::Key(key), Some(made)) = (&t.target, &t.after) else {
+                return false;
+            };
+            t.facets.iter().any(|facet| {
+                let path = ElementPath {
+                    facet: facet.clone(),
+                    key: key.clone(),
+                };
+                live.get(&path)
+                    .is_some_and(|e| kind.substance(facet, e) != kind.substance(facet, made))
+            })
+        })
+    }
 }
 
 impl History {
@@ -109,6 +163,64 @@ impl History {
         past
     }
 
+    /// The first of the changes in a row that replaced an element and that nobody has judged, up
+    /// to a given one: what stood before it is what was before them all. With it, the change that
+    /// had added the element, where nobody has judged that either.
+    pub(crate) fn unhandled<'t>(
+        &'t self,
+        kind: &dyn Kind,
+        path: &ElementPath,
+        given: (Timestamp, &'t Touch),
+    ) -> (Timestamp, &'t Touch, Option<&'t Touch>) {
+        let mut first = given;
+        let earlier = self.changes.iter().rev().filter(|c| c.time < given.0);
+        for change in earlier {
+            if first.1.before == Before::Absent {
+                break;
+            }
+            let Some(touch) = change.touch(kind, path) else {
+                continue;
+            };
+            if !change.superseded {
+                break;
+            }
+            if touch.before == Before::Absent {
+                return (first.0, first.1, Some(touch));
+            }
+            first = (change.time, touch);
+        }
+        (first.0, first.1, None)
+    }
+
+    /// A change at or after a moment is known that made something else of an element.
+    pub(crate) fn knows_later(
+        &self,
+        kind: &dyn Kind,
+        path: &ElementPath,
+        moment: Timestamp,
+        made: &Element,
+    ) -> bool {
+        let later = self.changes.iter().filter(|c| c.time >= moment);
+        later
+            .filter_map(|c| c.touch(kind, path))
+            .any(|t| match &t.after {
+                Some(e) => kind.substance(&path.facet, e) != kind.substance(&path.facet, made),
+                None => true,
+            })
+    }
+
+    /// The image and the changes as they are to be kept: without what is never needed to judge.
+    fn lean(mut self, kind: &dyn Kind) -> Self {
+        for image in &mut self.images {
+            for (facet, elements) in &mut image.image.facets {
+                for element in elements.values_mut() {
+                    *element = kind.remembered(facet, element);
+                }
+            }
+        }
+        self
+    }
+
     /// What is remembered after changes were seen and the resource was read; `None` where
     /// nothing new is learnt.
     ///
@@ -125,7 +237,7 @@ impl History {
     ) -> Option<Self> {
         let mut next = self.clone();
         for change in changes {
-            next.see(change);
+            next.see(kind, change, live);
         }
         let newest = next.changes.last().map(|c| c.time);
         match next.now(kind) {
@@ -148,11 +260,13 @@ impl History {
             }
         }
         next.shorten(kind);
+        let next = next.lean(kind);
         (next != *self).then_some(next)
     }
 
-    fn see(&mut self, change: &SeenChange) {
-        if self.changes.iter().any(|c| c.event == change.event) {
+    fn see(&mut self, kind: &dyn Kind, change: &SeenChange, live: &Image) {
+        if let Some(known) = self.changes.iter_mut().find(|c| c.event == change.event) {
+            known.superseded &= change.is_superseded(kind, live);
             return;
         }
         match &change.effect {
@@ -170,7 +284,12 @@ impl History {
             }
             Effect::Edited(_) => {
                 let later = self.changes.partition_point(|c| c.time <= change.time);
-                self.changes.insert(later, change.clone());
+                let superseded = change.is_superseded(kind, live);
+                let change = SeenChange {
+                    superseded,
+                    ..change.clone()
+                };
+                self.changes.insert(later, change);
             }
             Effect::Created(None) | Effect::Deleted | Effect::Unclear(_) => {}
         }
@@ -188,8 +307,10 @@ impl History {
 
     fn shorten(&mut self, kind: &dyn Kind) {
         self.images.sort_by_key(|i| i.as_of);
-        let surplus = self.images.len().saturating_sub(IMAGES);
-        self.images.drain(..surplus);
+        // The oldest stays: reads that nobody can explain must not push it out.
+        while self.images.len() > IMAGES {
+            self.images.remove(1);
+        }
         while self.changes.len() > CHANGES {
             let oldest = self.changes.remove(0);
             if let Some(first) = self.images.first_mut()

@@ -114,6 +114,25 @@ impl Plan {
         }
     }
 
+    /// Leaves tags out where they would make the plan too large to be written down: an undo then
+    /// brings the elements back without them. Nobody keeps an exposure open by hanging tags on it.
+    fn fit(&mut self) {
+        let size = |w: &Write| {
+            let of = |e: &Option<Element>| e.as_ref().map_or(0, |e| e.to_string().len());
+            of(&w.from) + of(&w.to)
+        };
+        if self.writes.iter().map(size).sum::<usize>() <= LARGEST_WRITES {
+            return;
+        }
+        for write in &mut self.writes {
+            for element in [&mut write.from, &mut write.to].into_iter().flatten() {
+                if let Some(members) = element.as_object_mut() {
+                    members.remove("tags");
+                }
+            }
+        }
+    }
+
     /// The image that the plan leads to from a given one.
     #[must_use]
     pub fn desired(&self, live: &Image) -> Image {
@@ -140,8 +159,9 @@ pub fn plan(
     located: &[Located],
     mend: &Mend,
     now: Circumstances<'_>,
-) -> Result<Plan, Why> {
+) -> Result<Plan, NoPlan> {
     let mut writes = Vec::new();
+    let mut unknown = Vec::new();
     for (path, remedy) in mend {
         let found = located.iter().find(|l| l.path == *path);
         let (to, by) = match (found.and_then(|l| l.before.clone()), remedy) {
@@ -154,25 +174,71 @@ pub fn plan(
             }
             (None, Remedy::Remove) => (None, WriteBy::Remove),
             (None, Remedy::Restore) => {
-                return Err(Why::BeforeUnknown(format!(
-                    "neither the record nor a kept image shows {path} before the change"
-                )));
+                unknown.push(path.clone());
+                continue;
             }
         };
         let from = live.get(path).cloned();
         writes.push(Write::new(kind, path.clone(), from, to, by));
     }
+    if let Some(path) = unknown.first() {
+        let why = format!("neither the record nor a kept image shows {path} before the change");
+        return Err(NoPlan {
+            paths: unknown,
+            why: Why::BeforeUnknown(why),
+        });
+    }
     let mut plan = Plan {
         writes,
         steps: Vec::new(),
     };
-    let desired = plan.desired(live);
-    legal(kind, resource, live, &desired, mend, now).map_err(Why::PlanIllegal)?;
+    let mut desired = plan.desired(live);
+    if let Err(no_plan) = legal(kind, resource, live, &desired, mend, now) {
+        // What these very changes had added, and added wrong, is taken out.
+        let added = |path: &ElementPath| located.iter().any(|l| l.path == *path && l.added);
+        let mut again = false;
+        for write in &mut plan.writes {
+            if no_plan.paths.contains(&write.path) && added(&write.path) && write.to.is_some() {
+                let from = write.from.clone();
+                let by = WriteBy::Restore { image: None };
+                *write = Write::new(kind, write.path.clone(), from, None, by);
+                again = true;
+            }
+        }
+        if !again {
+            return Err(no_plan);
+        }
+        desired = plan.desired(live);
+        legal(kind, resource, live, &desired, mend, now)?;
+    }
     plan.steps = kind
         .steps(resource, live, &desired)
-        .map_err(|e| Why::PlanIllegal(e.to_string()))?;
+        .map_err(|e| NoPlan::of_all(mend, e.to_string()))?;
+    plan.fit();
     Ok(plan)
 }
+
+/// Why no plan can be made, and on whose account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoPlan {
+    /// The elements without which there could be one.
+    pub paths: Vec<ElementPath>,
+    /// Why.
+    pub why: Why,
+}
+
+impl NoPlan {
+    fn of_all(mend: &Mend, why: String) -> Self {
+        Self {
+            paths: mend.keys().cloned().collect(),
+            why: Why::PlanIllegal(why),
+        }
+    }
+}
+
+/// How large a plan's elements may be in JSON with everything that hangs from them, in bytes:
+/// the claim that holds them twice must fit into one item of the table.
+const LARGEST_WRITES: usize = 64 * 1024;
 
 /// An element is, in all that Undrift can write, what it is compared with.
 #[must_use]
@@ -192,7 +258,7 @@ pub fn fulfilled(kind: &dyn Kind, image: &Image, write: &Write) -> bool {
     write.to.as_ref().is_some_and(|wanted| {
         let mut standing = image.facets.get(facet).into_iter().flatten();
         let anew = image.get(&write.path).is_none();
-        anew && standing.any(|(_, e)| kind.written(facet, e) == kind.written(facet, wanted))
+        anew && standing.any(|(_, e)| kind.substance(facet, e) == kind.substance(facet, wanted))
     })
 }
 
@@ -208,7 +274,7 @@ pub fn undo(
     let mut moved = Vec::new();
     for write in &reverted.writes {
         let now = live.get(&write.path);
-        if !stands(kind, live, &write.path, write.to.as_ref()) {
+        if !fulfilled(kind, live, write) {
             moved.push(Moved {
                 path: write.path.clone(),
                 left: write.to.clone(),
@@ -259,24 +325,27 @@ fn legal(
     desired: &Image,
     mend: &Mend,
     now: Circumstances<'_>,
-) -> Result<(), String> {
-    let (before, after) = (
-        evidence(kind, resource, live, now)?,
-        evidence(kind, resource, desired, now)?,
-    );
+) -> Result<(), NoPlan> {
+    let all = |why: String| NoPlan::of_all(mend, why);
+    let before = evidence(kind, resource, live, now).map_err(all)?;
+    let after = evidence(kind, resource, desired, now).map_err(all)?;
     let on = |set: &BTreeSet<(PolicyId, ElementPath)>, path: &ElementPath| {
         set.iter().filter(|(_, p)| p == path).count()
     };
-    if let Some(path) = mend.keys().find(|p| on(&after, p) >= on(&before, p)) {
-        return Err(format!(
-            "{path} was no better before the change than it is now"
-        ));
+    let no_better = |p: &&ElementPath| on(&after, p) >= on(&before, p);
+    let paths: Vec<ElementPath> = mend.keys().filter(no_better).cloned().collect();
+    if let Some(path) = paths.first() {
+        let why = format!("{path} was no better before the change than it is now");
+        return Err(NoPlan {
+            paths,
+            why: Why::PlanIllegal(why),
+        });
     }
     if let Some((policy, path)) = after.difference(&before).next() {
-        return Err(format!("{path} would newly break {policy}"));
+        return Err(all(format!("{path} would newly break {policy}")));
     }
     if after.len() >= before.len() {
-        return Err("as much would be wrong as is now".to_owned());
+        return Err(all("as much would be wrong as is now".to_owned()));
     }
     Ok(())
 }

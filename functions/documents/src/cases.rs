@@ -167,7 +167,7 @@ fn handle(
                 ended.image = plan.desired(live);
                 ended.calls = plan.steps.iter().map(|s| s.call.to_string()).collect();
             }
-            Err(why) => ended.refused = Some(why.to_string()),
+            Err(no_plan) => ended.refused = Some(no_plan.why.to_string()),
         }
     }
     Ok(ended)

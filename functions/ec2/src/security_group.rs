@@ -86,6 +86,15 @@ impl Kind for SecurityGroup {
         written
     }
 
+    fn remembered(&self, _: &FacetName, element: &Element) -> Element {
+        let mut element = element.clone();
+        // Fifty tags of 400 characters fit on each rule; none decides anything.
+        if let Some(members) = element.as_object_mut() {
+            members.remove("tags");
+        }
+        element
+    }
+
     fn steps(
         &self,
         resource: &ResourceRef,
@@ -101,23 +110,33 @@ impl Kind for SecurityGroup {
             let empty = BTreeMap::new();
             let now = from.facets.get(&facet).unwrap_or(&empty);
             let mut delta = Delta::default();
+            // EC2 refuses two rules of one content: what stands under another key stands.
+            let stays = |substance: &Value, but: &ElementKey| {
+                now.iter().any(|(k, e)| {
+                    k != but
+                        && self.substance(&facet, e) == *substance
+                        && wanted
+                            .get(k)
+                            .is_some_and(|w| self.substance(&facet, w) == *substance)
+                })
+            };
             for (key, element) in now {
                 match wanted.get(key) {
                     None => delta.gone.push((key, parse(&facet, element)?)),
-                    Some(w) if self.written(&facet, w) != self.written(&facet, element) => {
-                        delta
-                            .other
-                            .push((key, parse(&facet, element)?, parse(&facet, w)?));
+                    Some(w) if self.written(&facet, w) == self.written(&facet, element) => {}
+                    Some(w) => {
+                        let (is, to) = (self.substance(&facet, element), self.substance(&facet, w));
+                        if is != to && stays(&to, key) {
+                            delta.gone.push((key, parse(&facet, element)?));
+                        } else {
+                            let rules = (parse(&facet, element)?, parse(&facet, w)?);
+                            delta.other.push((key, rules.0, rules.1));
+                        }
                     }
-                    Some(_) => {}
                 }
             }
             for (key, element) in wanted.iter().filter(|(key, _)| !now.contains_key(*key)) {
-                let substance = self.substance(&facet, element);
-                let there = now
-                    .iter()
-                    .any(|(k, e)| wanted.contains_key(k) && self.substance(&facet, e) == substance);
-                if !there {
+                if !stays(&self.substance(&facet, element), key) {
                     delta.new.push((key, parse(&facet, element)?));
                 }
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use undrift_core::kind::{Kind, Step};
+use undrift_core::kind::{ElementPath, Kind, Step};
 use undrift_core::plan::{Plan, stands};
 use undrift_core::record::Sent;
 
@@ -27,6 +27,8 @@ pub(crate) struct Applied {
     pub(crate) sent: Vec<Sent>,
     /// When the last call succeeded.
     pub(crate) at: Option<jiff::Timestamp>,
+    /// The elements that successful calls wrote.
+    pub(crate) wrote: Vec<ElementPath>,
     /// The error that ended it.
     pub(crate) error: Option<CallError>,
     /// At least one call found its work done by somebody else.
@@ -86,6 +88,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 match result {
                     Ok(sent) => {
                         applied.at = Some(at);
+                        applied.wrote.extend(step.writes.iter().cloned());
                         applied.sent.push(Sent {
                             call: step.call.clone(),
                             request_id: sent.request_id,

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join3;
 use undrift_core::decide::Decision;
-use undrift_core::plan::{Plan, stands};
+use undrift_core::kind::{Element, Image, Kind};
+use undrift_core::plan::{Plan, Write, stands};
 use undrift_core::policy::Severity;
 use undrift_core::record::{Outcome, OutcomeKind, Record};
 
@@ -74,20 +75,30 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             held: None,
             ..claim.clone()
         };
-        if let Some(end) = self.refused(run, &draft, &work, spent, &free).await {
+        // A claim that is given up unused still holds what a crash had left open in it.
+        let unused = Claim {
+            held: draft.leftover(now).cloned(),
+            ..claim.clone()
+        };
+        if let Some(end) = self.refused(run, &draft, &work, spent, &unused).await {
             return end;
         }
         let moved = match second {
             Ok(None) => false,
             Ok(Some(second)) => !second.image.is_some_and(|image| {
                 let mut writes = work.plan.writes.iter();
-                writes.all(|w| stands(draft.kind, &image, &w.path, w.from.as_ref()))
+                writes.all(|w| is_same(draft.kind, &image, w))
             }),
-            Err(_) => true,
+            Err(e) => {
+                if let Err(end) = self.release(run, &unused).await {
+                    return end;
+                }
+                return Attempt::Ended(all(&run.items, &crate::unreadable(&e)));
+            }
         };
         if moved && run.conflicts == 0 {
             run.conflicts += 1;
-            if let Err(e) = self.release(run, &free).await {
+            if let Err(e) = self.release(run, &unused).await {
                 return e;
             }
             return Attempt::Again("it changed between two looks".to_owned());
@@ -139,7 +150,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             })
             .collect();
         if let Some(held) = draft.leftover(self.clock.now()) {
-            for write in &held.plan.writes {
+            // An undo that was cut off is asked for again, by a person: never finished by us.
+            let is_undo = |r: &Record| matches!(r.cause, undrift_core::record::Cause::Undo { .. });
+            let own = held.plan.writes.iter();
+            for write in own.filter(|_| !held.records.iter().any(is_undo)) {
                 let planned = plan.writes.iter().any(|w| w.path == write.path);
                 let undone = stands(draft.kind, draft.live, &write.path, write.from.as_ref());
                 if !planned && undone {
@@ -191,7 +205,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
         let mut close = crate::port::Close::of(run.resource.clone());
         let mut ends = Vec::new();
-        for (record, index) in &work.records {
+        let left = |r: &Record| {
+            let held = free.held.as_ref();
+            held.is_some_and(|h| h.records.iter().any(|l| l.key == r.key))
+        };
+        for (record, index) in work.records.iter().filter(|(r, _)| !left(r)) {
             let mut record = record.clone();
             record.outcome = Outcome::new(
                 OutcomeKind::Proposed,
@@ -220,6 +238,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             Attempt::Ended(all(&run.items, &retry))
         })
     }
+}
+
+/// An element still stands as a write found it, in all that is judged: a description may change.
+fn is_same(kind: &dyn Kind, image: &Image, write: &Write) -> bool {
+    let substance = |e: &Element| kind.substance(&write.path.facet, e);
+    image.get(&write.path).map(substance) == write.from.as_ref().map(substance)
 }
 
 /// The caps that acting spends: per actor, per policy, per account.

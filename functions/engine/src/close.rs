@@ -3,13 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::{Circumstances, Decision, Why};
 use undrift_core::judge::Verdict;
-use undrift_core::kind::{Image, Kind};
+use undrift_core::kind::{Before, Effect, ElementKey, Image, Kind, Target};
 use undrift_core::observe::{DatedImage, History};
 use undrift_core::plan::{Plan, holds};
 use undrift_core::record::{Cause, LeftAlone, Outcome, OutcomeKind, Record, RecordVersion, Stages};
 
 use crate::look::Looked;
 use crate::port::{Clock, Close, Closed, Cloud, Held, Journal, Observed, Switch};
+use crate::verify::OWN;
 use crate::way::{Attempt, Run};
 use crate::weigh::{Scales, Weighed};
 use crate::{Disposition, Engine, Item};
@@ -39,7 +40,7 @@ impl Draft<'_> {
 
     /// Something is to be written to the resource, or somebody's unfinished work closed.
     pub(crate) fn must_claim(&self, now: Timestamp) -> bool {
-        self.scales.act || self.leftover(now).is_some()
+        self.scales.act || (self.leftover(now).is_some() && !self.looked.paused)
     }
 }
 
@@ -57,7 +58,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             if weighed.assessments.is_empty() {
                 continue;
             }
-            let outcome = unacted(weighed, draft.scales.plan.is_some());
+            let outcome =
+                late(item, &draft).unwrap_or_else(|| unacted(weighed, draft.scales.plan.is_some()));
             let mut record = self.record(run, item, weighed, &draft, outcome);
             record.plan = proposed(draft.scales.plan.as_ref(), weighed);
             record.stages.closed = Some(self.clock.now());
@@ -202,10 +204,46 @@ fn proposed(plan: Option<&Plan>, weighed: &Weighed) -> Option<Plan> {
         .filter(|p| !p.writes.is_empty())
 }
 
+/// A change whose event comes only after Undrift put an element back to what it was before an even
+/// later change: what was put back is then older than it should be, and a person must know.
+fn late(item: &Item, draft: &Draft<'_>) -> Option<Outcome> {
+    let Effect::Edited(touches) = &item.effect else {
+        return None;
+    };
+    let history = &draft.looked.known.observed.history;
+    if history.changes.iter().any(|c| c.event == item.change.id) {
+        return None;
+    }
+    let later = |own: bool, key: &ElementKey| {
+        history.changes.iter().any(|c| {
+            let touched = match &c.effect {
+                Effect::Edited(touches) => touches
+                    .iter()
+                    .any(|t| matches!(&t.target, Target::Key(k) if k == key)),
+                _ => false,
+            };
+            touched && c.time > item.change.time && c.event.as_str().starts_with(OWN) == own
+        })
+    };
+    let replaced = touches.iter().filter(|t| t.before == Before::Existed);
+    let overtaken = replaced
+        .filter_map(|t| match &t.target {
+            Target::Key(key) => Some(key),
+            Target::Like(_) => None,
+        })
+        .any(|key| later(true, key) && later(false, key));
+    overtaken.then(|| {
+        Outcome::new(
+            OutcomeKind::Conflict,
+            "its event came after Undrift had put an older value back; see whether this one is wanted",
+        )
+    })
+}
+
 /// How a change ends on which nothing is done.
 fn unacted(weighed: &Weighed, planned: bool) -> Outcome {
     let found = || weighed.assessments.iter().any(|a| !a.evidence.is_empty());
-    if weighed.invisible && found() {
+    if weighed.vanished && found() {
         return Outcome::new(
             OutcomeKind::ClosedByOthers,
             "what it brought was gone before Undrift came to it",

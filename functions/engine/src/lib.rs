@@ -128,7 +128,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             Err(e) => {
                 tracing::error!(event = %change.id, name = %change.name, error = %e,
                     "the record can't be read by its kind; nothing is done about it");
-                return Ok(Vec::new());
+                let (id, why) = (change.id.as_str(), e.to_string());
+                let kept = self.journal.reject(id, &why, change.name.as_str()).await;
+                return match kept {
+                    Ok(()) => Ok(Vec::new()),
+                    Err(e) => Err(Disposition::retry(
+                        SignedDuration::from_secs(5),
+                        e.to_string(),
+                    )),
+                };
             }
         };
         let mut items = Vec::new();

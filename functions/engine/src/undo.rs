@@ -107,6 +107,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             )));
         };
         let looked = self.look(&resource, std::slice::from_ref(&key)).await?;
+        if looked.paused {
+            return Ok(Undone::Refused("Undrift is paused".to_owned()));
+        }
         let now = self.clock.now();
         let before = looked.known.claim.as_ref();
         if before.is_some_and(|c| c.held.is_some()) {
@@ -133,6 +136,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         record.stages.looked = Some(now);
         record.stages.decided = Some(self.clock.now());
         record.left_alone = crate::close::left_alone(kind, live, &plan);
+        // The exemption comes first: what is re-opened must not be closed again by its own event.
+        let mut exempt = Close::of(run.resource.clone());
+        exempt.exemptions = exemptions(kind, request, &record, &plan, now);
+        self.journal.close(&exempt).await?;
         let claim = Claim {
             resource: run.resource.clone(),
             epoch: before.map_or(1, |c| c.epoch + 1),
@@ -153,15 +160,18 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             return Err(UndoError::Busy(run.resource.to_string()));
         }
         record.stages.claimed = Some(self.clock.now());
-        let second = second.map_err(LookError::Cloud)?.image.unwrap_or_default();
+        let second = match second {
+            Ok(second) => second.image.unwrap_or_default(),
+            Err(e) => {
+                // Nothing was sent: nobody is to find this claim and finish it.
+                self.free(&run, &claim).await?;
+                return Err(UndoError::Look(LookError::Cloud(e)));
+            }
+        };
         if !unmoved(kind, &second, &plan) {
             self.free(&run, &claim).await?;
             return Err(UndoError::Busy(run.resource.to_string()));
         }
-        // The exemption comes first: what is re-opened must not be closed again by its own event.
-        let mut exempt = Close::of(run.resource.clone());
-        exempt.exemptions = exemptions(kind, request, &record, &plan, now);
-        self.journal.close(&exempt).await?;
         self.carry_out_undo(&run, kind, record, first, claim).await
     }
 
@@ -170,7 +180,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         run: &Run,
         kind: &dyn Kind,
         mut record: Record,
-        mut first: Record,
+        first: Record,
         claim: Claim,
     ) -> Result<Undone, UndoError> {
         let plan = record.plan.clone().unwrap_or(Plan {
@@ -214,13 +224,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         close.records.push(record.clone());
         let done = record.outcome.kind == OutcomeKind::Undone;
         if done {
-            first.revision += 1;
-            first.outcome = Outcome::new(
-                OutcomeKind::Undone,
-                format!("undone by record {}", record.key),
-            );
-            first.undone_by = Some(record.key.clone());
-            close.records.push(first);
+            close.records.push(crate::verify::undone(first, &record));
         }
         self.journal.close(&close).await?;
         crate::close::tell(&record);

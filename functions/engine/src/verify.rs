@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::judge::findings;
-use undrift_core::kind::{ElementPath, Image, Kind};
+use undrift_core::kind::{Before, Effect, ElementPath, Image, Kind, Target, Touch};
+use undrift_core::name::EventId;
+use undrift_core::observe::SeenChange;
 use undrift_core::plan::{Plan, fulfilled};
-use undrift_core::record::{Outcome, OutcomeKind, Record};
+use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
 use crate::claim::Work;
@@ -153,11 +155,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         ends: &mut Vec<(usize, Disposition)>,
     ) -> Attempt {
         let mut close = Close::of(run.resource.clone());
-        for (mut record, index) in work.records {
+        let own: Vec<_> = draft.items.iter().map(|i| i.key.clone()).collect();
+        let taken_over = |r: &Record| !own.contains(&r.key);
+        let Work { plan, records } = work;
+        for (mut record, index) in records {
             let acted = record.plan.as_ref().is_some_and(|p| !p.writes.is_empty());
             record.stages.claimed = record.stages.claimed.or(Some(claimed_at));
             record.outcome = if acted {
-                self.outcome(draft, &record, &applied, &verified)
+                self.outcome(draft, &record, &applied, &verified, taken_over(&record))
             } else {
                 bystander(&record)
             };
@@ -173,8 +178,18 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 }
                 _ => {}
             }
-            if acted {
+            if acted && !matches!(record.cause, Cause::Undo { .. }) {
                 record.sent.extend(applied.sent.iter().cloned());
+            }
+            if record.outcome.kind == OutcomeKind::Undone
+                && let Cause::Undo { of, .. } = &record.cause
+            {
+                match self.journal.record(of).await {
+                    Ok(first) => close.records.extend(first.map(|f| undone(f, &record))),
+                    Err(e) => {
+                        tracing::warn!(record = %of, error = %e, "it could not be marked as undone");
+                    }
+                }
             }
             record.stages.closed = Some(self.clock.now());
             ends.extend(index.map(|i| (i, end)));
@@ -189,7 +204,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }));
         let surplus = free.recent.len().saturating_sub(RECENT_CALLS);
         free.recent.drain(..surplus);
-        keep(run, draft, &verified, &mut close);
+        keep(run, draft, &plan, &applied, &verified, &mut close);
         close.release = Some(Release {
             nonce: run.nonce.clone(),
             claim: free,
@@ -203,13 +218,26 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         record: &Record,
         applied: &Applied,
         verified: &Verified,
+        taken_over: bool,
     ) -> Outcome {
-        let writes = record.plan.iter().flat_map(|p| &p.writes);
-        let left: Vec<_> = writes
-            .clone()
-            .filter(|w| verified.left.contains(&w.path))
-            .collect();
-        let count = writes.count();
+        let plan = record.plan.clone().unwrap_or(Plan {
+            writes: Vec::new(),
+            steps: Vec::new(),
+        });
+        let unfulfilled = left(draft.kind, &plan, verified.seen.as_ref());
+        let count = plan.writes.len();
+        let sent = |path: &ElementPath| applied.wrote.contains(path);
+        let ours = plan.writes.iter().any(|w| sent(&w.path));
+        if let Cause::Undo { .. } = record.cause {
+            if unfulfilled.is_empty() {
+                let why = "done, as found after an interruption";
+                return Outcome::new(OutcomeKind::Undone, why);
+            }
+            return Outcome::new(
+                OutcomeKind::Failed,
+                "the undo was interrupted before it was done; ask for it again",
+            );
+        }
         if verified.conflict {
             return Outcome::new(
                 OutcomeKind::Conflict,
@@ -219,7 +247,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         if verified.gone {
             return Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
         }
-        if left.is_empty() {
+        if unfulfilled.is_empty() {
             let still = self.still_wrong(draft, record, verified);
             if let Some(policy) = still {
                 return Outcome::new(
@@ -227,13 +255,22 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     format!("written as planned, and {policy} still finds it wrong"),
                 );
             }
-            if applied.at.is_none() {
-                return Outcome::new(
-                    OutcomeKind::ClosedByOthers,
-                    "somebody else put it back first",
-                );
-            }
-            return Outcome::new(OutcomeKind::Reverted, put_back(count));
+            let others = "somebody else put it back first";
+            return match (ours, taken_over) {
+                (true, _) => Outcome::new(
+                    OutcomeKind::Reverted,
+                    format!("{}{}", put_back(count), proposals(record)),
+                ),
+                (false, true) => Outcome::new(
+                    OutcomeKind::Reverted,
+                    format!("{}, as found after an interruption", put_back(count)),
+                ),
+                (false, false) => Outcome::new(OutcomeKind::ClosedByOthers, others),
+            };
+        }
+        if taken_over && !unfulfilled.iter().any(sent) {
+            let why = "it was changed once more before the interrupted work was taken up";
+            return Outcome::new(OutcomeKind::ClosedByOthers, why);
         }
         match &applied.error {
             Some(e) if e.class == ErrorClass::Denied => Outcome::new(
@@ -284,12 +321,20 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 }
 
 /// The images to keep after our own writes.
-fn keep(run: &Run, draft: &Draft<'_>, verified: &Verified, close: &mut Close) {
+fn keep(
+    run: &Run,
+    draft: &Draft<'_>,
+    plan: &Plan,
+    applied: &Applied,
+    verified: &Verified,
+    close: &mut Close,
+) {
+    let own: Vec<SeenChange> = own_change(run, plan, applied).into_iter().collect();
     let known = &draft.looked.known.observed.history;
     let mut history = draft.observed.clone();
     if let (Some(seen), Some(at)) = (&verified.seen, verified.seen_at) {
         let before = history.as_ref().unwrap_or(known);
-        if let Some(next) = before.follow(draft.kind, seen, at, &[]) {
+        if let Some(next) = before.follow(draft.kind, seen, at, &own) {
             history = Some(next);
         }
         if undrift_core::plan::holds(draft.kind, &run.resource, seen, draft.now) {
@@ -306,6 +351,59 @@ fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<ElementPath> 
         .map(|w| w.path.clone())
         .collect()
 }
+
+/// A record whose revert was taken back.
+pub(crate) fn undone(mut first: Record, by: &Record) -> Record {
+    first.revision += 1;
+    first.outcome = Outcome::new(OutcomeKind::Undone, format!("undone by record {}", by.key));
+    first.undone_by = Some(by.key.clone());
+    first
+}
+
+/// What of a change was only proposed, while the rest of it was put back.
+fn proposals(record: &Record) -> String {
+    let mut proposed: Vec<String> = Vec::new();
+    for ruling in &record.rulings {
+        let undrift_core::decide::Decision::Propose(why) = &ruling.decision else {
+            continue;
+        };
+        let evidence = record.assessments.iter().flat_map(|a| &a.evidence);
+        for e in evidence.filter(|e| e.path == ruling.path) {
+            let line = format!("{} stays until a person decides ({why})", e.shown);
+            if !proposed.contains(&line) {
+                proposed.push(line);
+            }
+        }
+    }
+    if proposed.is_empty() {
+        return String::new();
+    }
+    format!("; {}", proposed.join("; "))
+}
+
+/// Our own writes as a change: its event may come late, or never.
+fn own_change(run: &Run, plan: &Plan, applied: &Applied) -> Option<SeenChange> {
+    let at = applied.at?;
+    let written = plan
+        .writes
+        .iter()
+        .filter(|w| applied.wrote.contains(&w.path));
+    let touches = written.map(|w| Touch {
+        facets: vec![w.path.facet.clone()],
+        target: Target::Key(w.path.key.clone()),
+        before: w.from.clone().map_or(Before::Absent, Before::Was),
+        after: w.to.clone(),
+    });
+    let event = EventId::parse(&format!("{OWN}{}", run.nonce)).ok()?;
+    Some(SeenChange::new(
+        event,
+        at,
+        Effect::Edited(touches.collect()),
+    ))
+}
+
+/// What the ids of our own changes begin with.
+pub(crate) const OWN: &str = "own:";
 
 fn put_back(count: usize) -> String {
     match count {

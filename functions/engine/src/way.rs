@@ -15,10 +15,15 @@ use crate::port::{Clock, Close, Cloud, Journal, Switch};
 use crate::weigh::{Scales, weigh};
 use crate::{Disposition, Engine, Item, SETTLES_AFTER};
 
+/// When work that a crash left open is looked at again while Undrift is paused.
+const PAUSED_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// How long reads may be repeated within one invocation before the message is put back.
 const REREADS: SignedDuration = SignedDuration::from_secs(2);
-/// The mean wait before looking again after a lost claim or a stale read.
+/// The mean wait before looking again after a lost claim or a stale read: it grows, since reads
+/// are paid from the same budget as everybody else's.
 const PAUSE: Duration = Duration::from_millis(150);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What an attempt came to.
 pub(crate) enum Attempt {
@@ -71,6 +76,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         seen: Timestamp,
         deadline: Timestamp,
     ) -> Vec<(usize, Disposition)> {
+        let (items, twins) = without_twins(items);
         let first = items.first().map(|i| i.change.id.to_string());
         let mut run = Run {
             nonce: format!(
@@ -86,18 +92,18 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             first_look: None,
             conflicts: 0,
         };
+        let mut pause = PAUSE;
         loop {
             match self.attempt(&mut run).await {
-                Attempt::Ended(ends) => return ends,
+                Attempt::Ended(ends) => return with_twins(ends, &twins),
                 Attempt::Again(why) if self.clock.now() >= run.deadline => {
-                    return all(
-                        &run.items,
-                        &Disposition::retry(SignedDuration::from_secs(2), why),
-                    );
+                    let retry = Disposition::retry(SignedDuration::from_secs(2), why);
+                    return with_twins(all(&run.items, &retry), &twins);
                 }
                 Attempt::Again(_) => {
-                    let wait = PAUSE.mul_f64(0.5 + self.clock.jitter());
+                    let wait = pause.mul_f64(0.5 + self.clock.jitter());
                     self.clock.sleep(wait).await;
+                    pause = (pause * 3 / 2).min(LONGEST_PAUSE);
                 }
             }
         }
@@ -123,7 +129,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         };
         let (mut ends, fresh, pending) = self.sort(run, &looked);
         let Some(live) = looked.seen.image.clone() else {
-            return self.vanished(run, &looked, ends, fresh, looked_at).await;
+            return self
+                .vanished(run, &looked, ends, fresh, pending, looked_at)
+                .await;
         };
         if !pending.is_empty() {
             match self.recheck(run, kind, &live, pending).await {
@@ -200,6 +208,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                         "another invocation is at it",
                     );
                     ends.push((item.index, wait));
+                } else if looked.paused {
+                    let wait = Disposition::retry(PAUSED_AGAIN, "Undrift is paused");
+                    ends.push((item.index, wait));
                 }
                 // Otherwise whoever takes over the lease closes its record.
                 continue;
@@ -246,9 +257,17 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         looked: &Looked,
         mut ends: Vec<(usize, Disposition)>,
         fresh: Vec<Item>,
+        pending: Vec<(usize, Record)>,
         looked_at: Timestamp,
     ) -> Attempt {
         let mut close = Close::of(run.resource.clone());
+        for (index, mut record) in pending {
+            record.revision += 1;
+            record.outcome = Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
+            record.stages.closed = Some(self.clock.now());
+            close.records.push(record);
+            ends.push((index, Disposition::Done));
+        }
         for item in &fresh {
             let age = looked_at.duration_since(item.change.time);
             let judged = self.bundle.listening(&item.change).next().is_some();
@@ -312,8 +331,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         if !invisible.contains(&true) {
             return Settled::Weighed(fresh, scales, Vec::new());
         }
-        let is_young =
-            |item: &Item| age(item) < SETTLES_AFTER && !is_explained(kind, item, run, history);
+        let is_young = |item: &Item| {
+            age(item) < SETTLES_AFTER && !is_explained(kind, live, item, run, history)
+        };
         let young_ones = fresh
             .iter()
             .zip(&invisible)
@@ -327,14 +347,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let mut back = Vec::new();
         let mut kept = Vec::new();
         let mut closed_by_others = Vec::new();
-        for (item, invisible) in fresh.into_iter().zip(invisible) {
+        let vanished: Vec<bool> = scales.changes.iter().map(|w| w.vanished).collect();
+        for ((item, invisible), vanished) in fresh.into_iter().zip(invisible).zip(vanished) {
             if invisible && is_young(&item) {
                 back.push((
                     item.index,
                     young(age(&item), "the change isn't visible yet"),
                 ));
             } else {
-                closed_by_others.push(invisible);
+                closed_by_others.push(invisible && vanished);
                 kept.push(item);
             }
         }
@@ -348,7 +369,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             if let (Some(slot), Some(would)) = (scales.changes.get_mut(i), would.changes.first()) {
                 slot.assessments.clone_from(&would.assessments);
                 slot.rulings.clear();
-                slot.invisible = true;
+                slot.vanished = true;
             }
         }
         Settled::Weighed(kept, scales, back)
@@ -370,11 +391,7 @@ fn followed(run: &Run, kind: &dyn Kind, live: &Image, looked: &Looked) -> Option
     let changes: Vec<SeenChange> = run
         .items
         .iter()
-        .map(|i| SeenChange {
-            event: i.change.id.clone(),
-            time: i.change.time,
-            effect: i.effect.clone(),
-        })
+        .map(|i| SeenChange::new(i.change.id.clone(), i.change.time, i.effect.clone()))
         .collect();
     let history = &looked.known.observed.history;
     history.follow(kind, live, looked.seen.at, &changes)
@@ -382,7 +399,7 @@ fn followed(run: &Run, kind: &dyn Kind, live: &Image, looked: &Looked) -> Option
 
 /// A later change, seen already, took away all that this one made: that it isn't there is no
 /// wonder, and no reason to wait.
-fn is_explained(kind: &dyn Kind, item: &Item, run: &Run, history: &History) -> bool {
+fn is_explained(kind: &dyn Kind, live: &Image, item: &Item, run: &Run, history: &History) -> bool {
     let touches = |effect: &Effect| match effect {
         Effect::Edited(touches) => touches.clone(),
         _ => Vec::new(),
@@ -414,12 +431,52 @@ fn is_explained(kind: &dyn Kind, item: &Item, run: &Run, history: &History) -> b
                 }),
             })
     };
-    touches(&item.effect).iter().all(is_gone)
+    let is_seen = |made: &Touch| {
+        made.facets.iter().any(|facet| {
+            let elements = live.facets.get(facet).into_iter().flatten();
+            elements.into_iter().any(|(key, e)| {
+                let named = match &made.target {
+                    Target::Key(k) => k == key,
+                    Target::Like(_) => true,
+                };
+                let same = |m: &_| kind.substance(facet, m) == kind.substance(facet, e);
+                named && made.after.as_ref().is_some_and(same)
+            })
+        })
+    };
+    touches(&item.effect)
+        .iter()
+        .all(|t| is_gone(t) || is_seen(t))
 }
 
 /// Put back until the event is old enough, and for at least two seconds.
 fn young(age: SignedDuration, why: &str) -> Disposition {
     Disposition::retry((SETTLES_AFTER - age).max(SignedDuration::from_secs(2)), why)
+}
+
+/// The items, each event once; and the places of the others, each beside its twin's.
+fn without_twins(items: Vec<Item>) -> (Vec<Item>, Vec<(usize, usize)>) {
+    let mut once: Vec<Item> = Vec::new();
+    let mut twins = Vec::new();
+    for item in items {
+        match once.iter().find(|i| i.key == item.key) {
+            Some(twin) => twins.push((item.index, twin.index)),
+            None => once.push(item),
+        }
+    }
+    (once, twins)
+}
+
+/// What becomes of an event's first delivery becomes of the others in the same batch.
+fn with_twins(
+    mut ends: Vec<(usize, Disposition)>,
+    twins: &[(usize, usize)],
+) -> Vec<(usize, Disposition)> {
+    for (index, twin) in twins {
+        let end = ends.iter().find(|(i, _)| i == twin).map(|(_, d)| d.clone());
+        ends.push((*index, end.unwrap_or(Disposition::Done)));
+    }
+    ends
 }
 
 pub(crate) fn all(items: &[Item], disposition: &Disposition) -> Vec<(usize, Disposition)> {

@@ -21,8 +21,10 @@ pub(crate) struct Weighed {
     pub(crate) decision: Decision,
     /// The elements of the plan that this change brought.
     pub(crate) own: Vec<ElementPath>,
-    /// Its effect isn't visible in the live image.
+    /// Some of its effect isn't visible in the live image.
     pub(crate) invisible: bool,
+    /// Nothing of its effect is visible.
+    pub(crate) vanished: bool,
 }
 
 /// What came out for a resource.
@@ -86,7 +88,8 @@ pub(crate) fn weigh(
         let decision = overall(&assessments, &rulings);
         let made: Vec<&&Located> = brought.iter().filter(|l| l.is_made()).collect();
         changes.push(Weighed {
-            invisible: !made.is_empty() && made.iter().all(|l| l.is_missing()),
+            invisible: made.iter().any(|l| l.is_missing()),
+            vanished: !made.is_empty() && made.iter().all(|l| l.is_missing()),
             own: brought
                 .iter()
                 .filter(|l| l.brought())
@@ -127,41 +130,12 @@ fn planned(
             }
             match plan(kind, resource, live, located, &mend, now) {
                 Ok(plan) => return (Some(plan), act),
-                Err(why) => {
-                    if !act {
-                        return (None, false);
-                    }
-                    let culprits = culprits(kind, resource, live, located, &mend, now);
-                    demote(changes, &culprits, &why);
-                }
+                Err(no_plan) if act => demote(changes, &no_plan.paths, &no_plan.why),
+                Err(_) => return (None, false),
             }
         }
     }
     (None, false)
-}
-
-/// The elements that can't be mended even alone; all of them, where each alone could be.
-fn culprits(
-    kind: &dyn Kind,
-    resource: &ResourceRef,
-    live: &Image,
-    located: &[Located],
-    mend: &Mend,
-    now: Circumstances<'_>,
-) -> Vec<ElementPath> {
-    let alone: Vec<ElementPath> = mend
-        .iter()
-        .filter(|(path, remedy)| {
-            let one = Mend::from([((*path).clone(), **remedy)]);
-            plan(kind, resource, live, located, &one, now).is_err()
-        })
-        .map(|(path, _)| path.clone())
-        .collect();
-    if alone.is_empty() {
-        mend.keys().cloned().collect()
-    } else {
-        alone
-    }
 }
 
 fn demote(changes: &mut [Weighed], paths: &[ElementPath], why: &Why) {

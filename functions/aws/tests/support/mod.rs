@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use std::time::Duration;
+
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -64,7 +66,10 @@ impl Table {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
         // The account's first call of a service loads it, which can take seconds.
-        let patient = TimeoutConfig::builder().build();
+        let patient = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_mins(1))
+            .operation_attempt_timeout(Duration::from_mins(1))
+            .build();
         let patient = aws_sdk_dynamodb::config::Builder::from(&config).timeout_config(patient);
         let client = Client::from_conf(patient.build());
         let attribute = |name: &str| {
@@ -119,7 +124,10 @@ impl Table {
     }
 
     pub(crate) async fn put_parameter(&self, name: &str, value: &str) {
-        let patient = TimeoutConfig::builder().build();
+        let patient = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_mins(1))
+            .operation_attempt_timeout(Duration::from_mins(1))
+            .build();
         let patient = aws_sdk_ssm::config::Builder::from(&self.config).timeout_config(patient);
         aws_sdk_ssm::Client::from_conf(patient.build())
             .put_parameter()

@@ -86,11 +86,13 @@ pub fn decode(record: &Value) -> Result<Decoded, DecodeError> {
         .get("requestParameters")
         .cloned()
         .unwrap_or(Value::Null);
+    // An answer that was left out for its size is no answer: the request says what was asked.
     let response = record
         .get("responseElements")
+        .filter(|r| !is_cut(r))
         .cloned()
         .unwrap_or(Value::Null);
-    let cut = is_cut(record) || is_cut(&request) || is_cut(&response);
+    let cut = is_cut(record) || is_cut(&request);
     Ok(Decoded::Change(Box::new(Change {
         id: named("eventID", EventId::parse(text(record, "eventID")?))?,
         shared_id: record

@@ -14,7 +14,8 @@ pub enum Standing {
     Own,
     /// Otherwise: a later change's doing, and that one's to judge.
     Superseded,
-    /// It isn't there although the change put it there: taken away since, or not yet visible.
+    /// Not as the change made it, and no later change is known that explains that: taken away
+    /// or changed since, or not yet visible.
     Missing,
 }
 
@@ -41,6 +42,9 @@ pub struct Located {
     pub before_from: Option<BeforeFrom>,
     /// How it stands now.
     pub standing: Standing,
+    /// The changes themselves had added it: where what they first made of it is as wrong, it can
+    /// still be taken out.
+    pub added: bool,
     /// The last change left it present, and otherwise than it was before the first.
     altered: bool,
     /// The last change left it present.
@@ -60,7 +64,7 @@ impl Located {
         self.made
     }
 
-    /// The changes left it present, and it isn't there.
+    /// The changes left it present, and it isn't seen so.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.standing == Standing::Missing
@@ -81,14 +85,18 @@ pub fn locate(
     for (index, (time, touches)) in changes.iter().enumerate() {
         for touch in *touches {
             let path = place(kind, live, touch, history)?;
+            let link = Link {
+                index,
+                time: *time,
+                touch,
+            };
             match chains.iter_mut().find(|c| c.path == path) {
-                Some(chain) => {
-                    chain.last = (index, touch);
-                }
+                Some(chain) => chain.add(link),
                 None => chains.push(Chain {
                     path,
-                    first: (index, *time, touch),
-                    last: (index, touch),
+                    added: None,
+                    first: link,
+                    newest: vec![link],
                 }),
             }
         }
@@ -99,20 +107,66 @@ pub fn locate(
         .collect())
 }
 
-/// The touches of one element, first and last.
-struct Chain<'t> {
-    path: ElementPath,
-    first: (usize, Timestamp, &'t Touch),
-    last: (usize, &'t Touch),
+/// One touch of an element.
+#[derive(Clone, Copy)]
+struct Link<'t> {
+    /// The change's place among those that are judged.
+    index: usize,
+    time: Timestamp,
+    touch: &'t Touch,
 }
 
-impl Chain<'_> {
+/// The touches of one element: the one that added it, the first that replaced it, and those of
+/// the newest second.
+struct Chain<'t> {
+    path: ElementPath,
+    added: Option<&'t Touch>,
+    first: Link<'t>,
+    newest: Vec<Link<'t>>,
+}
+
+impl<'t> Chain<'t> {
+    fn add(&mut self, link: Link<'t>) {
+        if link.touch.before == Before::Absent {
+            // It was made anew: what stood there before is another story.
+            self.added = None;
+            self.first = link;
+            self.newest = vec![link];
+            return;
+        }
+        if self.first.touch.before == Before::Absent {
+            self.added = Some(self.first.touch);
+            self.first = link;
+        }
+        if self.newest.first().is_some_and(|n| n.time < link.time) {
+            self.newest = vec![link];
+        } else {
+            self.newest.push(link);
+        }
+    }
+
     fn close(self, kind: &dyn Kind, live: &Image, history: &History) -> Located {
-        let (first, time, touch) = self.first;
-        let (last, made) = (self.last.0, &self.last.1.after);
         let facet = &self.path.facet;
         let same = |a: &Element, b: &Element| kind.substance(facet, a) == kind.substance(facet, b);
+        let now = live.get(&self.path);
+        let is_now = |after: &Option<Element>| match (now, after) {
+            (Some(now), Some(after)) => same(now, after),
+            (None, None) => true,
+            _ => false,
+        };
+        // Changes of one second come in any order: the one that stands was the last.
+        let stands = self.newest.iter().find(|l| is_now(&l.touch.after));
+        let last = stands.or(self.newest.last()).unwrap_or(&self.first);
+        let made = &last.touch.after;
+        let first = (self.first.time, self.first.touch);
+        let (time, touch, added) = match self.added {
+            Some(added) => (first.0, first.1, Some(added)),
+            None => history.unhandled(kind, &self.path, first),
+        };
         let (before, before_from) = match &touch.before {
+            _ if added.is_some_and(|a| a.after.is_some()) => {
+                (added.map(|a| a.after.clone()), Some(BeforeFrom::Record))
+            }
             Before::Absent => (Some(None), Some(BeforeFrom::Record)),
             Before::Was(e) => (Some(Some(e.clone())), Some(BeforeFrom::Record)),
             Before::Existed | Before::Unknown => {
@@ -125,25 +179,28 @@ impl Chain<'_> {
                 (known.then_some(was), from)
             }
         };
-        let standing = match (live.get(&self.path), made) {
-            (Some(now), Some(made)) if same(now, made) => Standing::Own,
-            (None, None) => Standing::Own,
-            (None, Some(_)) => Standing::Missing,
+        let standing = match (now, made) {
+            _ if is_now(made) => Standing::Own,
+            (Some(_), Some(made)) if !history.knows_later(kind, &self.path, last.time, made) => {
+                Standing::Missing
+            }
+            (None, _) => Standing::Missing,
             (Some(_), _) => Standing::Superseded,
         };
         let altered = match (&before, made) {
             (_, None) => false,
-            (Some(Some(before)), Some(made)) => !same(before, made),
+            (Some(Some(before)), Some(made)) => added.is_some() || !same(before, made),
             (Some(None) | None, Some(_)) => true,
         };
         Located {
+            added: added.is_some(),
+            changes: (self.first.index, last.index),
+            made: made.is_some(),
             path: self.path,
-            changes: (first, last),
             before,
             before_from,
             standing,
             altered,
-            made: made.is_some(),
         }
     }
 }

@@ -152,6 +152,12 @@ pub trait Kind: Send + Sync {
     /// Undo and verification compare by it.
     fn written(&self, facet: &FacetName, element: &Element) -> Value;
 
+    /// The part of an element that is worth remembering between events.
+    fn remembered(&self, facet: &FacetName, element: &Element) -> Element {
+        let _ = facet;
+        element.clone()
+    }
+
     /// The fewest calls that turn `from` into `to`, touching nothing that is equal in both.
     fn steps(
         &self,

@@ -71,19 +71,13 @@ fn set(event: &str, second: i64, key: &str, value: i64) -> SeenChange {
         before: Before::Unknown,
         after: Some(json!({"k": key, "v": value})),
     };
-    SeenChange {
-        event: EventId::parse(event).unwrap(),
-        time: at(second),
-        effect: Effect::Edited(vec![touch]),
-    }
+    let event = EventId::parse(event).unwrap();
+    SeenChange::new(event, at(second), Effect::Edited(vec![touch]))
 }
 
 fn created(second: i64) -> SeenChange {
-    SeenChange {
-        event: EventId::parse("created").unwrap(),
-        time: at(second),
-        effect: Effect::Created(Some(image(&[]))),
-    }
+    let event = EventId::parse("created").unwrap();
+    SeenChange::new(event, at(second), Effect::Created(Some(image(&[]))))
 }
 
 /// Follows changes one look at a time; each look sees `live` and is answered at its second.

@@ -21,19 +21,19 @@ pub(super) fn touched(change: &Change) -> Result<Vec<Touched>, KindError> {
     } else {
         INGRESS
     };
+    let resource = group(change)?;
     let effect = match name {
-        "CreateSecurityGroup" => created(),
-        "DeleteSecurityGroup" => Effect::Deleted,
-        "ModifySecurityGroupRules" => modified(change)?,
-        _ if name.starts_with("Authorize") => authorized(change, facet)?,
-        _ if name.starts_with("Revoke") => revoked(change, facet)?,
+        "CreateSecurityGroup" => Ok(created()),
+        "DeleteSecurityGroup" => Ok(Effect::Deleted),
+        "ModifySecurityGroupRules" => modified(change),
+        _ if name.starts_with("Authorize") => authorized(change, facet),
+        _ if name.starts_with("Revoke") => revoked(change, facet),
         // Descriptions: what the rules let through stays; the image is simply read anew.
-        _ => Effect::Edited(Vec::new()),
+        _ => Ok(Effect::Edited(Vec::new())),
     };
-    Ok(vec![Touched {
-        resource: group(change)?,
-        effect,
-    }])
+    // A rule that can't be read must show, as undecided, and not be taken for none.
+    let effect = effect.unwrap_or_else(|e| Effect::Unclear(e.to_string()));
+    Ok(vec![Touched { resource, effect }])
 }
 
 /// The group's id, from the request, the response, or the rules in the response; else its name.

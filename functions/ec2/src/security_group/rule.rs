@@ -291,7 +291,7 @@ impl fmt::Display for Rule {
 pub(crate) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(s) => Some(s.clone()),
-        Value::Number(n) => Some(n.to_string()),
+        Value::Number(_) => Some(integer(value)?.to_string()),
         _ => None,
     }
 }
@@ -299,7 +299,11 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
 /// A whole number that may be written as text.
 pub(crate) fn integer(value: &Value) -> Option<i32> {
     match value {
-        Value::Number(n) => n.as_i64().and_then(|n| i32::try_from(n).ok()),
+        // Records of wrapped requests may write 22 as 22.0.
+        Value::Number(n) => {
+            let text = n.to_string();
+            text.strip_suffix(".0").unwrap_or(&text).parse().ok()
+        }
         Value::String(s) => s.trim().parse().ok(),
         _ => None,
     }

@@ -10,5 +10,8 @@
     reason = "tests"
 )]
 
+mod before;
 mod cases;
+mod hostile;
+mod takeover;
 mod world;

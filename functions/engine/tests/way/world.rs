@@ -37,7 +37,12 @@ pub(crate) struct World {
     pub(crate) now: Mutex<Timestamp>,
     next_rule: Mutex<u32>,
     pub(crate) journal_down: Mutex<bool>,
+    pub(crate) paused: Mutex<bool>,
+    /// What the n-th read is to meet.
+    pub(crate) on_read: Mutex<Option<OnRead>>,
 }
+
+pub(crate) type OnRead = Box<dyn FnMut(&World, u32) -> Option<CallError> + Send>;
 
 pub(crate) type TestEngine<'w> = Engine<'static, &'w World, &'w World, &'w World, &'w World>;
 
@@ -160,7 +165,17 @@ impl World {
                     let id = update["SecurityGroupRuleId"].as_str().unwrap();
                     let rule = &update["SecurityGroupRule"];
                     let port = u16::try_from(rule["FromPort"].as_u64().unwrap()).unwrap();
-                    self.put(id, port, rule["CidrIpv4"].as_str().unwrap());
+                    let source = rule["CidrIpv4"].as_str().unwrap();
+                    // EC2 refuses a rule that exists already under another id.
+                    let groups = self.groups.lock().unwrap().clone();
+                    let there = &groups["sg-1"].facets[&FacetName::from("ingress")];
+                    if there
+                        .iter()
+                        .any(|(k, r)| k.0 != id && r["from"] == port && r["source"] == source)
+                    {
+                        return failed(ErrorClass::Already, "InvalidPermission.Duplicate");
+                    }
+                    self.put(id, port, source);
                 }
             }
             "AuthorizeSecurityGroupIngress" => {
@@ -206,6 +221,15 @@ impl Cloud for &World {
 
     async fn read(&self, resource: &ResourceRef) -> Result<Seen, CallError> {
         *self.reads.lock().unwrap() += 1;
+        let n = *self.reads.lock().unwrap();
+        let hook = self.on_read.lock().unwrap().take();
+        if let Some(mut hook) = hook {
+            let met = hook(self, n);
+            *self.on_read.lock().unwrap() = Some(hook);
+            if let Some(e) = met {
+                return Err(e);
+            }
+        }
         if *self.reads.lock().unwrap() == 2 {
             let hook = self.before_second_read.lock().unwrap().take();
             if let Some(hook) = hook {
@@ -325,7 +349,7 @@ impl Journal for &World {
 
 impl Switch for &World {
     async fn paused(&self) -> Result<bool, JournalError> {
-        Ok(false)
+        Ok(*self.paused.lock().unwrap())
     }
 }
 
@@ -360,7 +384,7 @@ pub(crate) fn policy() -> Policy {
     .unwrap()
 }
 
-fn change(event: &str, at: i64, name: &str, request: Value, response: Value) -> Change {
+pub(crate) fn change(event: &str, at: i64, name: &str, request: Value, response: Value) -> Change {
     let record = json!({
         "eventID": event, "eventTime": time(at).to_string(), "eventSource": "ec2.amazonaws.com",
         "eventName": name, "awsRegion": "eu-central-1", "recipientAccountId": "123456789012",
@@ -417,4 +441,30 @@ pub(crate) fn created(event: &str, at: i64) -> Change {
 pub(crate) fn by_undrift(mut change: Change) -> Change {
     change.actor.principal = Some(Arn::parse(ROLE).unwrap());
     change
+}
+
+/// A group whose `sgr-1` is known to have been `22 10.0.0.0/8` since second 20.
+pub(crate) async fn known() -> World {
+    let world = World::with(&[]);
+    *world.now.lock().unwrap() = time(11);
+    world.deliver(&[created("c", 10)]).await;
+    *world.now.lock().unwrap() = time(21);
+    world.put("sgr-1", 22, "10.0.0.0/8");
+    world
+        .deliver(&[authorized("a", 20, &[("sgr-1", 22, "10.0.0.0/8")])])
+        .await;
+    *world.now.lock().unwrap() = time(100);
+    world
+}
+
+pub(crate) fn tick(world: &World, seconds: i64) {
+    *world.now.lock().unwrap() += SignedDuration::from_secs(seconds);
+}
+
+pub(crate) fn call(operation: &str) -> undrift_core::kind::Call {
+    undrift_core::kind::Call {
+        service: "ec2".into(),
+        operation: operation.into(),
+        input: Value::Null,
+    }
 }
