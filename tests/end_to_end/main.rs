@@ -15,3 +15,4 @@ mod malformed;
 mod property;
 mod rounds;
 mod security_groups;
+mod structure;

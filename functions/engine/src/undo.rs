@@ -224,7 +224,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         close.records.push(record.clone());
         let done = record.outcome.kind == OutcomeKind::Undone;
         if done {
-            close.records.push(crate::verify::undone(first, &record));
+            close.records.push(crate::outcome::undone(first, &record));
         }
         self.journal.close(&close).await?;
         crate::close::tell(&record);

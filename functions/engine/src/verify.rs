@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use undrift_core::judge::findings;
 use undrift_core::kind::{Before, Effect, ElementPath, Image, Kind, Target, Touch};
 use undrift_core::name::EventId;
 use undrift_core::observe::SeenChange;
@@ -13,9 +12,8 @@ use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 use crate::apply::Applied;
 use crate::claim::Work;
 use crate::close::Draft;
-use crate::port::{
-    Claim, Clock, Close, Cloud, ErrorClass, Journal, OwnCall, RECENT_CALLS, Release, Switch,
-};
+use crate::outcome::{bystander, put_back, undone};
+use crate::port::{Claim, Clock, Close, Cloud, Journal, OwnCall, RECENT_CALLS, Release, Switch};
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine};
 
@@ -211,113 +209,6 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         });
         self.put(run, close, std::mem::take(ends)).await
     }
-
-    fn outcome(
-        &self,
-        draft: &Draft<'_>,
-        record: &Record,
-        applied: &Applied,
-        verified: &Verified,
-        taken_over: bool,
-    ) -> Outcome {
-        let plan = record.plan.clone().unwrap_or(Plan {
-            writes: Vec::new(),
-            steps: Vec::new(),
-        });
-        let unfulfilled = left(draft.kind, &plan, verified.seen.as_ref());
-        let count = plan.writes.len();
-        let sent = |path: &ElementPath| applied.wrote.contains(path);
-        let ours = plan.writes.iter().any(|w| sent(&w.path));
-        if let Cause::Undo { .. } = record.cause {
-            if unfulfilled.is_empty() {
-                let why = "done, as found after an interruption";
-                return Outcome::new(OutcomeKind::Undone, why);
-            }
-            return Outcome::new(
-                OutcomeKind::Failed,
-                "the undo was interrupted before it was done; ask for it again",
-            );
-        }
-        if verified.conflict {
-            return Outcome::new(
-                OutcomeKind::Conflict,
-                "it kept changing while Undrift looked; a person must decide",
-            );
-        }
-        if verified.gone {
-            return Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
-        }
-        if unfulfilled.is_empty() {
-            let still = self.still_wrong(draft, record, verified);
-            if let Some(policy) = still {
-                return Outcome::new(
-                    OutcomeKind::Failed,
-                    format!("written as planned, and {policy} still finds it wrong"),
-                );
-            }
-            let others = "somebody else put it back first";
-            return match (ours, taken_over) {
-                (true, _) => Outcome::new(
-                    OutcomeKind::Reverted,
-                    format!("{}{}", put_back(count), proposals(record)),
-                ),
-                (false, true) => Outcome::new(
-                    OutcomeKind::Reverted,
-                    format!("{}, as found after an interruption", put_back(count)),
-                ),
-                (false, false) => Outcome::new(OutcomeKind::ClosedByOthers, others),
-            };
-        }
-        if taken_over && !unfulfilled.iter().any(sent) {
-            let why = "it was changed once more before the interrupted work was taken up";
-            return Outcome::new(OutcomeKind::ClosedByOthers, why);
-        }
-        match &applied.error {
-            Some(e) if e.class == ErrorClass::Denied => Outcome::new(
-                OutcomeKind::Blocked,
-                format!("AWS refused {} ({}): {}", e.operation, e.code, e.message),
-            ),
-            Some(e) if e.class == ErrorClass::Conflict => {
-                Outcome::new(OutcomeKind::Conflict, e.to_string())
-            }
-            Some(e) => Outcome::new(OutcomeKind::Failed, e.to_string()),
-            None if applied.at.is_some() && !applied.met_others => Outcome::new(
-                OutcomeKind::Pending,
-                "the calls succeeded; reads don't show it yet",
-            ),
-            None => Outcome::new(
-                OutcomeKind::Conflict,
-                "somebody else changed it while it was being put back",
-            ),
-        }
-    }
-
-    /// A policy that still finds one of the record's elements wrong.
-    fn still_wrong(
-        &self,
-        draft: &Draft<'_>,
-        record: &Record,
-        verified: &Verified,
-    ) -> Option<String> {
-        let seen = verified.seen.as_ref()?;
-        let writes = record.plan.as_ref()?.writes.iter();
-        let paths: Vec<_> = writes.map(|w| &w.path).collect();
-        let acted = record
-            .rulings
-            .iter()
-            .filter(|r| r.decision == undrift_core::decide::Decision::Act);
-        for ruling in acted {
-            let policies = &self.bundle.policies;
-            let Some(policy) = policies.iter().find(|p| p.policy.id == ruling.policy) else {
-                continue;
-            };
-            let wrong = findings(policy, draft.kind, seen).wrong;
-            if wrong.iter().any(|e| paths.contains(&&e.path)) {
-                return Some(policy.policy.id.to_string());
-            }
-        }
-        None
-    }
 }
 
 /// The images to keep after our own writes.
@@ -344,41 +235,12 @@ fn keep(
     close.observed = crate::close::remembered(draft.looked, history);
 }
 
-fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<ElementPath> {
+pub(crate) fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<ElementPath> {
     plan.writes
         .iter()
         .filter(|w| seen.is_none_or(|image| !fulfilled(kind, image, w)))
         .map(|w| w.path.clone())
         .collect()
-}
-
-/// A record whose revert was taken back.
-pub(crate) fn undone(mut first: Record, by: &Record) -> Record {
-    first.revision += 1;
-    first.outcome = Outcome::new(OutcomeKind::Undone, format!("undone by record {}", by.key));
-    first.undone_by = Some(by.key.clone());
-    first
-}
-
-/// What of a change was only proposed, while the rest of it was put back.
-fn proposals(record: &Record) -> String {
-    let mut proposed: Vec<String> = Vec::new();
-    for ruling in &record.rulings {
-        let undrift_core::decide::Decision::Propose(why) = &ruling.decision else {
-            continue;
-        };
-        let evidence = record.assessments.iter().flat_map(|a| &a.evidence);
-        for e in evidence.filter(|e| e.path == ruling.path) {
-            let line = format!("{} stays until a person decides ({why})", e.shown);
-            if !proposed.contains(&line) {
-                proposed.push(line);
-            }
-        }
-    }
-    if proposed.is_empty() {
-        return String::new();
-    }
-    format!("; {}", proposed.join("; "))
 }
 
 /// Our own writes as a change: its event may come late, or never.
@@ -404,26 +266,3 @@ fn own_change(run: &Run, plan: &Plan, applied: &Applied) -> Option<SeenChange> {
 
 /// What the ids of our own changes begin with.
 pub(crate) const OWN: &str = "own:";
-
-fn put_back(count: usize) -> String {
-    match count {
-        1 => "1 element is back to what it was before the change".to_owned(),
-        n => format!("{n} elements are back to what they were before the change"),
-    }
-}
-
-/// The outcome of a change in the same group on which nothing was to be done.
-fn bystander(record: &Record) -> Outcome {
-    match &record.decision {
-        undrift_core::decide::Decision::Propose(why) => {
-            Outcome::new(OutcomeKind::Proposed, why.to_string())
-        }
-        undrift_core::decide::Decision::Leave(why) => {
-            Outcome::new(OutcomeKind::Left, why.to_string())
-        }
-        undrift_core::decide::Decision::Act => Outcome::new(
-            OutcomeKind::ClosedByOthers,
-            "nothing of it was left to put back",
-        ),
-    }
-}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::Circumstances;
-use undrift_core::kind::{Before, Effect, Image, Kind, ResourceRef, Target, Touch};
+use undrift_core::kind::{Effect, Image, Kind, ResourceRef};
 use undrift_core::observe::{History, SeenChange};
 use undrift_core::policy::Exemptions;
 use undrift_core::record::{Outcome, OutcomeKind, Record};
@@ -12,13 +12,12 @@ use undrift_core::record::{Outcome, OutcomeKind, Record};
 use crate::close::Draft;
 use crate::look::{LookError, Looked};
 use crate::port::{Clock, Close, Cloud, Journal, Switch};
-use crate::weigh::{Scales, weigh};
+use crate::settle::{Settled, young};
+use crate::weigh::weigh;
 use crate::{Disposition, Engine, Item, SETTLES_AFTER};
 
 /// When work that a crash left open is looked at again while Undrift is paused.
 const PAUSED_AGAIN: SignedDuration = SignedDuration::from_secs(60);
-/// How long reads may be repeated within one invocation before the message is put back.
-const REREADS: SignedDuration = SignedDuration::from_secs(2);
 /// The mean wait before looking again after a lost claim or a stale read: it grows, since reads
 /// are paid from the same budget as everybody else's.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -42,7 +41,7 @@ pub(crate) struct Run {
     /// The claim holder's word.
     pub(crate) nonce: String,
     /// When the first look ended.
-    first_look: Option<Timestamp>,
+    pub(crate) first_look: Option<Timestamp>,
     /// How often the second look differed from the first.
     pub(crate) conflicts: u32,
 }
@@ -304,86 +303,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
         self.put(run, close, ends).await
     }
-
-    /// Deals with changes whose effect the live image doesn't show: looked at again for a moment,
-    /// then put back; once old enough, somebody else has closed them.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one attempt's findings, used once"
-    )]
-    fn settle(
-        &self,
-        run: &Run,
-        kind: &dyn Kind,
-        live: &Image,
-        fresh: Vec<Item>,
-        scales: Scales,
-        history: &History,
-        now: Circumstances<'_>,
-    ) -> Settled {
-        let judged = |item: &Item| self.bundle.listening(&item.change).next().is_some();
-        let age = |item: &Item| now.now.duration_since(item.change.time);
-        let invisible: Vec<bool> = fresh
-            .iter()
-            .zip(&scales.changes)
-            .map(|(item, w)| w.invisible && judged(item))
-            .collect();
-        if !invisible.contains(&true) {
-            return Settled::Weighed(fresh, scales, Vec::new());
-        }
-        let is_young = |item: &Item| {
-            age(item) < SETTLES_AFTER && !is_explained(kind, live, item, run, history)
-        };
-        let young_ones = fresh
-            .iter()
-            .zip(&invisible)
-            .any(|(i, inv)| *inv && is_young(i));
-        let rereading = run
-            .first_look
-            .is_some_and(|first| now.now.duration_since(first) < REREADS);
-        if young_ones && rereading {
-            return Settled::Again;
-        }
-        let mut back = Vec::new();
-        let mut kept = Vec::new();
-        let mut closed_by_others = Vec::new();
-        let vanished: Vec<bool> = scales.changes.iter().map(|w| w.vanished).collect();
-        for ((item, invisible), vanished) in fresh.into_iter().zip(invisible).zip(vanished) {
-            if invisible && is_young(&item) {
-                back.push((
-                    item.index,
-                    young(age(&item), "the change isn't visible yet"),
-                ));
-            } else {
-                closed_by_others.push(invisible && vanished);
-                kept.push(item);
-            }
-        }
-        let mut scales = weigh(kind, &run.resource, live, &kept, history, now);
-        for (i, _) in closed_by_others.iter().enumerate().filter(|(_, c)| **c) {
-            let Some(item) = kept.get(i) else { continue };
-            // What would have been found, had nobody closed it before us.
-            let image = undrift_core::observe::after(kind, live, &item.effect);
-            let one = std::slice::from_ref(item);
-            let would = weigh(kind, &run.resource, &image, one, history, now);
-            if let (Some(slot), Some(would)) = (scales.changes.get_mut(i), would.changes.first()) {
-                slot.assessments.clone_from(&would.assessments);
-                slot.rulings.clear();
-                slot.vanished = true;
-            }
-        }
-        Settled::Weighed(kept, scales, back)
-    }
 }
 
 /// What has its end already, what is to be judged, and what is to be looked at again.
 type Sorted = (Vec<(usize, Disposition)>, Vec<Item>, Vec<(usize, Record)>);
-
-/// What became of changes that can't be seen.
-enum Settled {
-    Weighed(Vec<Item>, Scales, Vec<(usize, Disposition)>),
-    Again,
-}
 
 /// What is to be remembered after this look. Every event counts, also those that
 /// are not judged.
@@ -395,63 +318,6 @@ fn followed(run: &Run, kind: &dyn Kind, live: &Image, looked: &Looked) -> Option
         .collect();
     let history = &looked.known.observed.history;
     history.follow(kind, live, looked.seen.at, &changes)
-}
-
-/// A later change, seen already, took away all that this one made: that it isn't there is no
-/// wonder, and no reason to wait.
-fn is_explained(kind: &dyn Kind, live: &Image, item: &Item, run: &Run, history: &History) -> bool {
-    let touches = |effect: &Effect| match effect {
-        Effect::Edited(touches) => touches.clone(),
-        _ => Vec::new(),
-    };
-    let others = run.items.iter().map(|i| (i.change.time, &i.effect));
-    let seen = history.changes.iter().map(|c| (c.time, &c.effect));
-    let removed: Vec<Touch> = others
-        .chain(seen)
-        .filter(|(time, _)| *time >= item.change.time)
-        .flat_map(|(_, effect)| touches(effect))
-        .filter(|t| t.after.is_none())
-        .collect();
-    let is_gone = |made: &Touch| {
-        let Some(element) = &made.after else {
-            return true;
-        };
-        removed
-            .iter()
-            .any(|gone| match (&gone.target, &made.target) {
-                (Target::Key(a), Target::Key(b)) if a == b => true,
-                _ => made.facets.iter().any(|facet| {
-                    let ((Target::Like(was), _) | (_, Before::Was(was))) =
-                        (&gone.target, &gone.before)
-                    else {
-                        return false;
-                    };
-                    gone.facets.contains(facet)
-                        && kind.substance(facet, was) == kind.substance(facet, element)
-                }),
-            })
-    };
-    let is_seen = |made: &Touch| {
-        made.facets.iter().any(|facet| {
-            let elements = live.facets.get(facet).into_iter().flatten();
-            elements.into_iter().any(|(key, e)| {
-                let named = match &made.target {
-                    Target::Key(k) => k == key,
-                    Target::Like(_) => true,
-                };
-                let same = |m: &_| kind.substance(facet, m) == kind.substance(facet, e);
-                named && made.after.as_ref().is_some_and(same)
-            })
-        })
-    };
-    touches(&item.effect)
-        .iter()
-        .all(|t| is_gone(t) || is_seen(t))
-}
-
-/// Put back until the event is old enough, and for at least two seconds.
-fn young(age: SignedDuration, why: &str) -> Disposition {
-    Disposition::retry((SETTLES_AFTER - age).max(SignedDuration::from_secs(2)), why)
 }
 
 /// The items, each event once; and the places of the others, each beside its twin's.
