@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use undrift_tests::sandbox::{binaries, root, target};
 
 /// The command, built as `cargo demo` builds it.
-fn undrift() -> PathBuf {
+pub(crate) fn undrift() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .current_dir(root())

@@ -11,6 +11,7 @@
 mod adapters;
 mod corpus;
 mod demo;
+mod local;
 mod malformed;
 mod property;
 mod rounds;

@@ -102,7 +102,11 @@ pub(crate) async fn find(shell: &Shell) -> Result<Ledger, Failure> {
         .map_err(|_| Failure::NoLocal)
 }
 
+/// Where the address stands: one local account per tree is found, unless told otherwise.
 fn file() -> Result<PathBuf, Failure> {
+    if let Some(file) = std::env::var_os("UNDRIFT_LOCAL_FILE") {
+        return Ok(PathBuf::from(file));
+    }
     Ok(target(&tree::root()?).join("undrift-local.json"))
 }
 

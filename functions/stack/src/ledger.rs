@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use undrift_core::plan::Moved;
@@ -83,20 +85,20 @@ impl Ledger {
             .call(
                 "lambda",
                 "Invoke",
-                json!({"FunctionName": UNDO_ROLE, "Payload": request.to_string()}),
+                json!({"FunctionName": UNDO_ROLE, "Payload": STANDARD.encode(request.to_string())}),
             )
             .await?;
         Ok(understood(&payload(&answer))?)
     }
 }
 
-/// The function's answer, out of Lambda's.
+/// The function's answer, out of Lambda's (API models write blobs in base64).
 fn payload(answer: &Value) -> Value {
-    match answer.get("Payload") {
-        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or(Value::Null),
-        Some(other) => other.clone(),
-        None => answer.clone(),
-    }
+    let text = answer.get("Payload").and_then(Value::as_str);
+    let bytes = text.and_then(|t| STANDARD.decode(t).ok());
+    bytes
+        .and_then(|b| serde_json::from_slice(&b).ok())
+        .unwrap_or_else(|| answer.clone())
 }
 
 pub(crate) fn understood(answer: &Value) -> Result<Undone, journal::ReadError> {
