@@ -9,7 +9,7 @@ use undrift_tests::groups::{authorize, ipv4, make, modify};
 use undrift_tests::sandbox::{Sandbox, next_second, root, text};
 
 /// What each call takes longer: calls of one round then overlap on any machine.
-const ROUND_TRIP: std::time::Duration = std::time::Duration::from_millis(150);
+const ROUND_TRIP: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// The function's own calls since the log was cleared, round by round, until the exposure is
 /// closed (or to the end, where nothing is to be closed).
@@ -22,8 +22,9 @@ fn rounds(sandbox: &Sandbox) -> String {
     for call in &calls {
         let name = format!("{}:{}", call.service, call.operation);
         match rounds.last_mut() {
-            Some((end, names)) if call.started < *end => {
-                *end = (*end).max(call.ended);
+            // Whatever began after an answer of the round may have waited for it.
+            Some((answered, names)) if call.started < *answered => {
+                *answered = (*answered).min(call.ended);
                 names.push(name);
             }
             _ => rounds.push((call.ended, vec![name])),

@@ -1,5 +1,7 @@
 //! Nothing of a local account outlives the process that started it, however that ends.
-#![cfg(target_os = "linux")]
+//!
+//! Without the usual harness, since the program starts itself: what is ended by force must be a
+//! process of its own. It looks into `/proc`, and so runs on Linux alone.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -26,9 +28,7 @@ async fn function(account: &Account) -> Function {
     account.run_function(spec).await.expect("a function")
 }
 
-/// Not a test of its own: the process that the tests below end.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "the others start it"]
+/// The process that the tests below end.
 async fn host() {
     let account = account().await;
     let function = function(&account).await;
@@ -39,9 +39,7 @@ async fn host() {
     let _ = busy.await;
 }
 
-/// Not a test of its own: starts and stops accounts, in both ways, then says so and waits.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "the others start it"]
+/// Starts and stops accounts, in both ways, then says so and waits.
 async fn cycles() {
     for at in 0..20 {
         let account = account().await;
@@ -62,7 +60,7 @@ async fn cycles() {
 /// Starts one of the above and waits for its line of words.
 fn start(name: &str, folder: &std::path::Path) -> (Child, Vec<String>) {
     let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", name, "--ignored", "--nocapture"])
+        .arg(name)
         .env("TMPDIR", folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -158,17 +156,14 @@ fn ends_with_us(signal: &str) {
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
 }
 
-#[test]
 fn a_kill_in_the_middle_of_an_invocation_leaves_nothing() {
     ends_with_us("KILL");
 }
 
-#[test]
 fn a_termination_in_the_middle_of_an_invocation_leaves_nothing() {
     ends_with_us("TERM");
 }
 
-#[test]
 fn twenty_starts_and_stops_leave_nothing() {
     let folder = folder("outlive-cycles");
     let (mut host, _) = start("cycles", &folder);
@@ -186,4 +181,45 @@ fn twenty_starts_and_stops_leave_nothing() {
     host.kill().expect("killed");
     host.wait().expect("ended");
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
+}
+
+type Test = (&'static str, fn());
+
+const TESTS: [Test; 3] = [
+    (
+        "a_kill_in_the_middle_of_an_invocation_leaves_nothing",
+        a_kill_in_the_middle_of_an_invocation_leaves_nothing,
+    ),
+    (
+        "a_termination_in_the_middle_of_an_invocation_leaves_nothing",
+        a_termination_in_the_middle_of_an_invocation_leaves_nothing,
+    ),
+    (
+        "twenty_starts_and_stops_leave_nothing",
+        twenty_starts_and_stops_leave_nothing,
+    ),
+];
+
+fn main() {
+    let runtime = || tokio::runtime::Runtime::new().expect("a runtime");
+    match std::env::args().nth(1).as_deref() {
+        Some("host") => return runtime().block_on(host()),
+        Some("cycles") => return runtime().block_on(cycles()),
+        _ => {}
+    }
+    let tests = if cfg!(target_os = "linux") {
+        &TESTS[..]
+    } else {
+        &[]
+    };
+    println!("\nrunning {} tests", tests.len());
+    for (name, test) in tests {
+        // A panic ends the program with a code of its own.
+        test();
+        println!("test {name} ... ok");
+    }
+    let passed = tests.len();
+    println!(
+        "\ntest result: ok. {passed} passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n"
+    );
 }
