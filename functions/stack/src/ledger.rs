@@ -76,10 +76,7 @@ impl Ledger {
         by: &str,
         reason: &str,
     ) -> Result<Undone, StackError> {
-        let request = json!({
-            "undrift": "undo", "id": format!("undo-{}", record.event),
-            "record": record, "by": by, "reason": reason
-        });
+        let request = undo_request(record, by, reason);
         let answer = self
             .client
             .call(
@@ -90,6 +87,14 @@ impl Ledger {
             .await?;
         Ok(understood(&payload(&answer))?)
     }
+}
+
+/// The request that takes a revert back: the same for one record however often it is asked.
+pub(crate) fn undo_request(record: &ChangeKey, by: &str, reason: &str) -> Value {
+    json!({
+        "undrift": "undo", "id": format!("undo-{}", record.event),
+        "record": record, "by": by, "reason": reason
+    })
 }
 
 /// The function's answer, out of Lambda's (API models write blobs in base64).

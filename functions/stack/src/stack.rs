@@ -13,7 +13,7 @@ use undrift_local::{
 };
 
 use crate::journal::ReadError;
-use crate::ledger::{Ledger, Undone, understood};
+use crate::ledger::{Ledger, Undone, understood, undo_request};
 use crate::table;
 use crate::{Binaries, BuildError};
 
@@ -229,10 +229,7 @@ impl Stack {
         by: &str,
         reason: &str,
     ) -> Result<Undone, StackError> {
-        let request = json!({
-            "undrift": "undo", "id": format!("undo-{}", record.event),
-            "record": record, "by": by, "reason": reason
-        });
+        let request = undo_request(record, by, reason);
         Ok(understood(&self.undo.invoke(&request).await?)?)
     }
 }
