@@ -1,8 +1,12 @@
 //! A function's environment, typed.
 
+mod notify;
+
 use std::path::PathBuf;
 
 use undrift_core::name::{Arn, Region};
+
+pub use notify::{NotifyEnvironment, safe_address};
 
 /// A variable of the environment that is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -165,41 +169,6 @@ fn beside(get: &dyn Fn(&str) -> Option<String>) -> PathBuf {
     folder.unwrap_or_default().join("bundle.json")
 }
 
-/// The environment of the function that tells people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotifyEnvironment {
-    /// `UNDRIFT_TABLE`: the table's name.
-    pub table: String,
-    /// `UNDRIFT_TOPIC_ARN`: the SNS topic.
-    pub topic: Arn,
-    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets.
-    pub function: String,
-}
-
-impl NotifyEnvironment {
-    /// Reads the process's environment.
-    pub fn load() -> Result<Self, ConfigError> {
-        Self::of(&|name| std::env::var(name).ok())
-    }
-
-    /// Reads variables as `get` gives them.
-    pub fn of(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        const TOPIC: &str = "the ARN of the SNS topic (arn:aws:sns:<region>:<account>:<name>)";
-        let read = Reader(get);
-        let topic = read.needed("UNDRIFT_TOPIC_ARN", TOPIC)?;
-        Ok(Self {
-            table: read.needed("UNDRIFT_TABLE", "the name of Undrift's DynamoDB table")?,
-            topic: Arn::parse(&topic)
-                .ok()
-                .filter(|arn| arn.as_str().contains(":sns:"))
-                .ok_or_else(|| wrong("UNDRIFT_TOPIC_ARN", &topic, TOPIC))?,
-            function: read
-                .optional("AWS_LAMBDA_FUNCTION_NAME")
-                .unwrap_or_else(|| "undrift-notify".to_owned()),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,5 +257,45 @@ mod tests {
         };
         assert!(of("arn:aws:sns:eu-central-1:123456789012:undrift").is_ok());
         assert!(of("arn:aws:sqs:eu-central-1:123456789012:undrift").is_err());
+    }
+
+    #[test]
+    fn routes_name_channels_that_are_there() {
+        let of = |more: &[(&str, &str)]| {
+            NotifyEnvironment::of(&|name| {
+                let base = [
+                    ("UNDRIFT_TABLE", "t"),
+                    (
+                        "UNDRIFT_TOPIC_ARN",
+                        "arn:aws:sns:eu-central-1:123456789012:undrift",
+                    ),
+                ];
+                let mut all = base.iter().chain(more);
+                all.find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+            })
+        };
+        let slack = r#"[{"channels": ["slack:C012AB3CD", "sns"], "severity": "high"}]"#;
+        let token = ("UNDRIFT_SLACK_TOKEN_PARAMETER", "/undrift/slack");
+        assert_eq!(of(&[]).unwrap().slack_url, "https://slack.com");
+        assert_eq!(
+            of(&[("UNDRIFT_ROUTES", slack), token])
+                .unwrap()
+                .routes
+                .len(),
+            1
+        );
+        for wrong in [
+            ("UNDRIFT_ROUTES", slack),
+            ("UNDRIFT_ROUTES", "{}"),
+            ("UNDRIFT_ROUTES", r#"[{"channels": ["mail"]}]"#),
+            ("UNDRIFT_ROUTES", r#"[{"channels": ["webhook"]}]"#),
+            ("UNDRIFT_SLACK_URL", "http://slack.com"),
+            ("UNDRIFT_SLACK_URL", "http://127.0.0.1:80@evil.example/"),
+            ("UNDRIFT_CHAT_TOPIC_ARN", "x"),
+        ] {
+            let error = of(&[wrong]).unwrap_err().to_string();
+            assert!(error.contains(wrong.0), "{error}");
+        }
+        assert!(of(&[("UNDRIFT_SLACK_URL", "http://127.0.0.1:8080/")]).is_ok());
     }
 }

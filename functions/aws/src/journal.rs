@@ -20,12 +20,14 @@ mod deliver;
 #[cfg(feature = "aws")]
 mod know;
 #[cfg(feature = "aws")]
+mod repeat;
+#[cfg(feature = "aws")]
 mod table;
 #[cfg(feature = "aws")]
 mod wire;
 
 #[cfg(feature = "aws")]
-pub use deliver::Delivery;
+pub use deliver::{Delivery, Posted};
 #[cfg(feature = "aws")]
 pub use table::DynamoJournal;
 

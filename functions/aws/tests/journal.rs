@@ -313,13 +313,44 @@ async fn a_revision_is_told_of_once() {
     let begin = |at| journal.begin_delivery(&key, 1, "sns", at);
     let busy = Delivery::NotOurs { done: false };
     let race = join_all((0..10).map(|_| begin(now()))).await;
-    let ours = race.iter().filter(|d| **d == Ok(Delivery::Ours)).count();
+    let ours = race
+        .iter()
+        .filter(|d| matches!(d, Ok(Delivery::Ours { .. })))
+        .count();
     assert_eq!(ours, 1);
     assert_eq!(begin(later(119)).await.unwrap(), busy);
     // It failed: once more. It crashed: once more, when that is certain.
     journal.cancel_delivery(&key, 1, "sns").await.unwrap();
-    assert_eq!(begin(now()).await.unwrap(), Delivery::Ours);
-    assert_eq!(begin(later(120)).await.unwrap(), Delivery::Ours);
+    assert_eq!(begin(now()).await.unwrap(), Delivery::Ours { since: None });
+    // Somebody may have told of it: it says since when.
+    let taken = begin(later(120)).await.unwrap();
+    assert!(matches!(taken, Delivery::Ours { since: Some(_) }));
+    journal.release_delivery(&key, 1, "sns").await.unwrap();
+    assert_eq!(begin(later(121)).await.unwrap(), taken);
+    // The incident's message is kept.
+    assert_eq!(journal.posted(&key, "slack:C1").await.unwrap(), None);
+    let posted = undrift_aws::journal::Posted {
+        id: "1.2".to_owned(),
+        revision: 3,
+    };
+    let kept = journal.keep_posted(&key, "slack:C1", &posted, now()).await;
+    kept.unwrap();
+    assert_eq!(
+        journal.posted(&key, "slack:C1").await.unwrap(),
+        Some(posted)
+    );
+    // Repeats are counted by record.
+    let count = |event: &str, actor: &'static str| {
+        let (journal, key) = (journal.clone(), testing::key(event));
+        async move {
+            let of = ("p", actor, "2026-01-24");
+            journal.count_repeat(&key, of, now()).await.unwrap()
+        }
+    };
+    assert_eq!(count("e-1", "dev").await, 1);
+    assert_eq!(count("e-1", "dev").await, 1);
+    assert_eq!(count("e-2", "dev").await, 2);
+    assert_eq!(count("e-3", "ops").await, 1);
     journal
         .finish_delivery(&key, 1, "sns", "m-1", now())
         .await
@@ -329,7 +360,7 @@ async fn a_revision_is_told_of_once() {
     assert_eq!(begin(later(1000)).await.unwrap(), done);
     assert_eq!(
         journal.begin_delivery(&key, 2, "sns", now()).await.unwrap(),
-        Delivery::Ours
+        Delivery::Ours { since: None }
     );
     // Marks are no revisions.
     assert_eq!(journal.record(&key).await.unwrap(), None);

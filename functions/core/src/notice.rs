@@ -1,135 +1,335 @@
-//! What people are told of a record.
+//! What people are told of a record, whatever the channel.
+//!
+//! [`notice`] gathers what is told; [`sns`] and [`slack`] write it for their readers, [`event`]
+//! for programs, and [`route`] says who gets it. All of it is pure.
+
+pub mod event;
+pub mod route;
+pub mod slack;
+pub mod sns;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use jiff::Timestamp;
 
-use crate::record::{Cause, OutcomeKind, Record};
+use crate::judge::{Assessment, Verdict};
+use crate::policy::Severity;
+use crate::record::{Answer, Cause, ChangeKey, OutcomeKind, Record};
 
-/// SNS's limit for a subject (SNS API Reference, Publish): under 100 characters, no control ones.
-const LONGEST_SUBJECT: usize = 99;
+/// The most lines of a list, and the most characters of a line: no channel shows as many.
+const MOST_LINES: usize = 500;
+const LONGEST_LINE: usize = 10_000;
 
-/// A message to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What people are told of one revision of a record, free of any channel's format. Its texts are
+/// of one line each and hold no control or direction-changing characters; they are otherwise as
+/// others wrote them, and long: a channel escapes and cuts.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
-    /// One line.
-    pub subject: String,
-    /// The rest, as plain text.
-    pub text: String,
-    /// What subscriptions filter by: outcome, severity, policy, account, region.
-    pub attributes: BTreeMap<String, String>,
+    /// The record.
+    pub key: ChangeKey,
+    /// Which of its revisions.
+    pub revision: u32,
+    /// The incident it belongs to, which has one message: the record itself, or for an undo the
+    /// record that is undone.
+    pub incident: ChangeKey,
+    /// How it ended.
+    pub outcome: OutcomeKind,
+    /// Why so.
+    pub reason: String,
+    /// The worst severity found.
+    pub severity: Option<Severity>,
+    /// What was found, by policy.
+    pub found: Vec<Found>,
+    /// Who did it, in a few words.
+    pub who: String,
+    /// When it was done.
+    pub happened: Option<Timestamp>,
+    /// For how many milliseconds it was open.
+    pub open_for: Option<i64>,
+    /// What the plan changes, a line each.
+    pub diff: Vec<String>,
+    /// What was left alone, a line each.
+    pub left_alone: Vec<String>,
+    /// The nine questions.
+    pub answers: Vec<Answer>,
+    /// The how manieth of its sort it is today: same actor, same policy. 1 is the first.
+    pub times_today: Option<u64>,
+    /// How to take the revert back.
+    pub undo: Option<String>,
+    /// Where to look further.
+    pub links: Vec<Link>,
 }
 
-/// The notice of a record, where it is news.
+/// What one policy found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The policy.
+    pub policy: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Its title.
+    pub title: String,
+    /// What is wrong, and why, a line each.
+    pub evidence: Vec<String>,
+}
+
+/// A place to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// What is there.
+    pub label: &'static str,
+    /// An `https` address of letters, digits and `-._~:/?#=&%@` only.
+    pub url: String,
+}
+
+/// The notice of a record, where it is news. `times_today`: how often this actor did this today,
+/// this time included, where that was counted.
 #[must_use]
-pub fn notice(record: &Record) -> Option<Notice> {
+pub fn notice(record: &Record, times_today: Option<u64>) -> Option<Notice> {
     if !record.is_news() {
         return None;
     }
-    let resource = &record.key.resource;
-    let mut attributes = BTreeMap::from([
-        ("outcome".to_owned(), record.outcome.kind.word().to_owned()),
-        ("account".to_owned(), resource.account.to_string()),
-        ("region".to_owned(), resource.region.to_string()),
-        ("kind".to_owned(), resource.kind.to_string()),
-    ]);
-    let policy = record.assessments.iter().find(|a| !a.evidence.is_empty());
-    if let Some(assessment) = policy {
-        attributes.insert("policy".to_owned(), assessment.policy.to_string());
-    }
-    if let Some(severity) = record.severity() {
-        attributes.insert(
-            "severity".to_owned(),
-            format!("{severity:?}").to_lowercase(),
-        );
-    }
+    let (incident, who) = match &record.cause {
+        Cause::Change(change) => (record.key.clone(), change.actor.short()),
+        Cause::Undo { of, by, .. } => (of.clone(), by.clone()),
+    };
+    let answers = record.answers().into_iter().map(|a| Answer {
+        question: a.question,
+        answer: clean(&a.answer),
+    });
+    let reverted = record.outcome.kind == OutcomeKind::Reverted;
     Some(Notice {
-        subject: subject(record),
-        text: text(record),
-        attributes,
+        key: record.key.clone(),
+        revision: record.revision,
+        incident,
+        outcome: record.outcome.kind,
+        reason: clean(&record.outcome.reason),
+        severity: concerning(record).map(|a| a.severity).max(),
+        found: record
+            .assessments
+            .iter()
+            .filter(|a| !a.evidence.is_empty())
+            .map(found)
+            .collect(),
+        who: clean(&who),
+        happened: record.happened(),
+        open_for: record.open_for(),
+        diff: cleaned(record.plan.iter().flat_map(crate::plan::Plan::diff)),
+        left_alone: cleaned(record.left_alone.iter().map(|left| {
+            let shown = left.shown.join("; ");
+            format!("{} of {} ({shown})", left.count, left.facet)
+        })),
+        answers: answers.collect(),
+        times_today,
+        undo: reverted.then(|| format!("undrift undo {}", record.key)),
+        links: links(record),
     })
 }
 
-fn subject(record: &Record) -> String {
-    let resource = &record.key.resource;
-    let what = record
-        .assessments
-        .iter()
-        .find(|a| !a.evidence.is_empty())
-        .map(|a| format!(": {}", a.title))
-        .unwrap_or_default();
-    let line = format!(
-        "[Undrift] {} {}{what}",
-        record.outcome.kind.word(),
-        resource.id
-    );
-    line.chars()
-        .filter(|c| !c.is_control())
-        .take(LONGEST_SUBJECT)
-        .collect()
+/// The assessments that give cause to tell: violated, or not to be told.
+fn concerning(record: &Record) -> impl Iterator<Item = &Assessment> {
+    let all = record.assessments.iter();
+    all.filter(|a| a.verdict != Verdict::Compliant)
 }
 
-fn text(record: &Record) -> String {
-    let mut lines = vec![format!(
-        "{} {}: {}",
-        capital(record.outcome.kind.word()),
-        record.key.resource,
-        record.outcome.reason
-    )];
-    if let Some(ms) = record.open_for() {
-        lines.push(format!(
-            "It was open for {}.",
-            crate::record::seconds_of(ms)
-        ));
+fn found(assessment: &Assessment) -> Found {
+    let evidence = assessment.evidence.iter();
+    Found {
+        policy: assessment.policy.to_string(),
+        severity: assessment.severity,
+        title: clean(&assessment.title),
+        evidence: cleaned(evidence.map(|e| format!("{} {}", e.shown, e.why))),
     }
-    lines.push(String::new());
-    for assessment in record.assessments.iter().filter(|a| !a.evidence.is_empty()) {
-        lines.push(format!(
-            "Policy {} ({:?}): {}",
-            assessment.policy, assessment.severity, assessment.title
-        ));
-        for evidence in &assessment.evidence {
-            lines.push(format!("  {} {}", evidence.shown, evidence.why));
+}
+
+impl Notice {
+    /// Verb and resource.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let resource = &self.key.resource;
+        format!("{} {} {}", self.verb(), resource.kind, resource.id)
+    }
+
+    /// The outcome, as a sentence begins.
+    #[must_use]
+    pub fn verb(&self) -> String {
+        let mut letters = self.outcome.word().chars();
+        let first = letters.next();
+        first
+            .map(|c| c.to_uppercase().chain(letters).collect())
+            .unwrap_or_default()
+    }
+
+    /// `3rd time today by role Dev`; nothing the first time.
+    #[must_use]
+    pub fn again(&self) -> Option<String> {
+        let times = self.times_today.filter(|times| *times > 1)?;
+        Some(format!("{} time today by {}", ordinal(times), self.who))
+    }
+
+    /// It is about another record's incident: an undo.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        self.incident != self.key
+    }
+
+    /// What subscriptions filter by: outcome, severity, policy, account, region, kind.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, String> {
+        let resource = &self.key.resource;
+        let mut attributes = BTreeMap::from([
+            ("outcome".to_owned(), self.outcome.word().to_owned()),
+            ("account".to_owned(), resource.account.to_string()),
+            ("region".to_owned(), resource.region.to_string()),
+            ("kind".to_owned(), resource.kind.to_string()),
+        ]);
+        if let Some(found) = self.found.first() {
+            attributes.insert("policy".to_owned(), found.policy.clone());
         }
+        if let Some(severity) = self.severity {
+            attributes.insert("severity".to_owned(), word(severity).to_owned());
+        }
+        attributes
     }
-    if let Some(plan) = &record.plan {
-        lines.push(String::new());
-        lines.extend(plan.diff());
-    }
-    for left in &record.left_alone {
-        lines.push(format!(
-            "Left alone: {} of {} ({})",
-            left.count,
-            left.facet,
-            left.shown.join("; ")
-        ));
-    }
-    lines.push(String::new());
-    for answer in record.answers() {
-        lines.push(format!("{} {}", answer.question, clean(&answer.answer)));
-    }
-    if record.outcome.kind == OutcomeKind::Reverted {
-        lines.push(String::new());
-        lines.push("Connections that were already established are not cut.".to_owned());
-        lines.push(format!("Undo: undrift undo {}", record.key));
-    }
-    if let Cause::Undo { of, .. } = &record.cause {
-        lines.push(format!("Undone: {of}"));
-    }
-    lines.join("\n")
 }
 
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters
-        .next()
-        .map(|c| c.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
+/// A severity as documents write it.
+pub(crate) fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical => "critical",
+    }
 }
 
-/// Takes line breaks and control characters out of text that others wrote.
-fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+/// The policy and the actor that repeats of a record are counted by, and the day (UTC): only a
+/// violation by somebody is counted.
+#[must_use]
+pub fn repeats(record: &Record) -> Option<(String, String, String)> {
+    let Cause::Change(change) = &record.cause else {
+        return None;
+    };
+    let violated = record.assessments.iter();
+    let worst = violated
+        .filter(|a| a.verdict == Verdict::Violated)
+        .max_by_key(|a| a.severity)?;
+    let day = change.time.strftime("%Y-%m-%d").to_string();
+    Some((worst.policy.to_string(), change.actor.key().to_owned(), day))
+}
+
+/// Pages of the console about the event and the resource, in the resource's partition.
+fn links(record: &Record) -> Vec<Link> {
+    let resource = &record.key.resource;
+    let region = resource.region.as_str();
+    let home = match region {
+        r if r.starts_with("cn-") => "console.amazonaws.cn",
+        r if r.starts_with("us-gov-") => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    let mut links = Vec::new();
+    if let Cause::Change(change) = &record.cause
+        && plain(change.id.as_str())
+    {
+        links.push(Link {
+            label: "The event in CloudTrail",
+            url: format!(
+                "https://{region}.{home}/cloudtrailv2/home?region={region}#/events/{}",
+                change.id
+            ),
+        });
+    }
+    if resource.kind.as_str() == "ec2/security-group" && plain(resource.id.as_str()) {
+        links.push(Link {
+            label: "The security group",
+            url: format!(
+                "https://{region}.{home}/ec2/home?region={region}#SecurityGroup:groupId={}",
+                resource.id
+            ),
+        });
+    }
+    links.retain(|_| plain(region));
+    links
+}
+
+/// Nothing an address would have to escape.
+fn plain(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+fn ordinal(n: u64) -> String {
+    let ending = match (n % 10, n % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{n}{ending}")
+}
+
+fn cleaned(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let lines = lines.take(MOST_LINES);
+    lines.map(|line| clean(&line)).collect()
+}
+
+/// Cut to 10,000 characters; takes line breaks, control characters and those that hide or turn text around (Unicode's
+/// `Bidi_Control`, zero-width and tag characters) out of text that others wrote.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let tamed = |c: char| match c {
+        c if c.is_control() => Some(' '),
+        '\u{2028}' | '\u{2029}' => Some(' '),
+        '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{61c}'
+        | '\u{feff}'
+        | '\u{e0000}'..='\u{e007f}' => None,
+        c => Some(c),
+    };
+    text.chars().take(LONGEST_LINE).filter_map(tamed).collect()
+}
+
+#[cfg(test)]
+#[path = "notice/testing.rs"]
+pub(crate) mod testing;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinals_are_english() {
+        let all: Vec<String> = [1, 2, 3, 4, 11, 12, 13, 21, 22, 101, 111]
+            .map(ordinal)
+            .into();
+        assert_eq!(
+            all.join(" "),
+            "1st 2nd 3rd 4th 11th 12th 13th 21st 22nd 101st 111th"
+        );
+    }
+
+    #[test]
+    fn a_notice_says_what_people_ask() {
+        let record = testing::record("sg-1", "0.0.0.0/0");
+        let notice = notice(&record, Some(3)).unwrap();
+        assert_eq!(notice.title(), "Reverted ec2/security-group sg-1");
+        assert_eq!(notice.again().unwrap(), "3rd time today by Dev/maya");
+        assert_eq!(notice.undo.as_deref(), Some("undrift undo e-1/sg-1"));
+        assert_eq!(notice.diff.len(), 1);
+        assert_eq!(notice.left_alone.len(), 1);
+        assert_eq!(notice.links.len(), 2);
+        assert!(!notice.follows());
+        assert_eq!(notice.attributes()["severity"], "critical");
+        let (policy, actor, day) = repeats(&record).unwrap();
+        assert_eq!(policy, "ec2-security-group-open-admin-ports");
+        assert_eq!(actor, "arn:aws:iam::123456789012:role/Dev");
+        assert_eq!(day, "2026-01-24");
+    }
+
+    #[test]
+    fn text_of_others_stays_one_line_in_one_direction() {
+        assert_eq!(clean("a\r\nb\u{202e}c\u{200b}d\u{2028}e"), "a  bcd e");
+    }
 }

@@ -1,11 +1,28 @@
-//! Tells people: from the table's stream to SNS.
+//! Tells people and programs: from the table's stream to SNS, Slack and EventBridge.
 //!
-//! [`stream`] reads what Lambda hands over, [`tell`](mod@tell) sees to it that each revision is
-//! told of once, [`message`] fits a notice into what SNS takes, and `sns` (behind the feature
-//! `aws`) publishes it.
+//! [`stream`] reads what Lambda hands over, [`tell`](mod@tell) takes a batch to every
+//! [`channel`], and [`deliver`](mod@deliver) sees to it that each revision is told of once on
+//! each, whatever fails. Behind the feature `aws`: `sns`, `slack`, `webhook` and `bus` are the
+//! channels, `marks` what was told already, `secret` the tokens, `http` the way to Slack.
 
-pub mod message;
-#[cfg(feature = "aws")]
-pub mod sns;
+pub mod channel;
+pub mod deliver;
 pub mod stream;
 pub mod tell;
+
+#[cfg(feature = "aws")]
+pub mod all;
+#[cfg(feature = "aws")]
+pub mod bus;
+#[cfg(feature = "aws")]
+pub mod http;
+#[cfg(feature = "aws")]
+pub mod marks;
+#[cfg(feature = "aws")]
+pub mod secret;
+#[cfg(feature = "aws")]
+pub mod slack;
+#[cfg(feature = "aws")]
+pub mod sns;
+#[cfg(feature = "aws")]
+pub mod webhook;

@@ -5,7 +5,8 @@ use undrift_aws::config::NotifyEnvironment;
 use undrift_aws::journal::DynamoJournal;
 use undrift_aws::metrics::Metrics;
 use undrift_aws::runtime::{Error, run};
-use undrift_notify::sns::{TableMarks, Topic};
+use undrift_notify::all::all;
+use undrift_notify::marks::TableMarks;
 use undrift_notify::stream::Batch;
 use undrift_notify::tell::tell;
 
@@ -17,14 +18,14 @@ async fn main() -> Result<(), Error> {
     let journal = DynamoJournal::new(&config, &environment.table);
     let metrics = Metrics::to_stdout(&environment.function);
     journal.warm().await;
-    let (marks, topic) = (TableMarks(journal), Topic::new(&config, environment.topic));
-    let (marks, topic, metrics) = (&marks, &topic, &metrics);
+    let (marks, channels) = (TableMarks(journal), all(&config, &environment)?);
+    let (marks, channels, metrics) = (&marks, &channels, &metrics);
     run(|payload, invocation| async move {
         let batch: Batch = serde_json::from_value(payload).map_err(|e| {
             tracing::error!(error = %e, "the invocation is no stream's batch");
             e
         })?;
-        let answer = tell(&batch, marks, topic, metrics, invocation.deadline).await;
+        let answer = tell(&batch, marks, channels, metrics, invocation.deadline).await;
         Ok(serde_json::to_value(answer)?)
     })
     .await

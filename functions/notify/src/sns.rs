@@ -1,100 +1,93 @@
-//! The SNS topic, and marks in the table.
+//! SNS topics: mail and filters, and Amazon Q Developer's chats.
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
-use jiff::Timestamp;
 use undrift_aws::client::classify;
-use undrift_aws::journal::{Delivery, DynamoJournal};
 use undrift_core::name::Arn;
-use undrift_core::record::ChangeKey;
-use undrift_engine::port::{CallError, ErrorClass, JournalError};
+use undrift_core::notice::route::{Route, goes_to};
+use undrift_core::notice::sns::{amazon_q, mail};
+use undrift_engine::port::{CallError, ErrorClass};
 
-use crate::message::Message;
-use crate::tell::{Channel, Marks, May};
+use crate::channel::{Channel, Failure, Told};
 
-/// The channel's name in marks and metrics.
-pub const SNS: &str = "sns";
+/// What a topic's subscribers read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// People and filters.
+    Mail,
+    /// Amazon Q Developer in chat applications.
+    AmazonQ,
+}
 
 /// An SNS topic.
 #[derive(Debug, Clone)]
 pub struct Topic {
     client: Client,
     arn: Arn,
+    format: Format,
+    routes: Vec<Route>,
 }
 
 impl Topic {
-    /// The topic of that ARN.
+    /// The topic of that ARN, told what the routes say.
     #[must_use]
-    pub fn new(config: &SdkConfig, arn: Arn) -> Self {
+    pub fn new(config: &SdkConfig, arn: Arn, format: Format, routes: Vec<Route>) -> Self {
         Self {
             client: Client::new(config),
             arn,
+            format,
+            routes,
         }
     }
 }
 
+/// A failed call to AWS as a channel's failure.
+pub(crate) fn failure(error: &CallError) -> Failure {
+    match error.class {
+        ErrorClass::Transient => Failure::Unknown(error.to_string()),
+        _ => Failure::not(error.to_string()),
+    }
+}
+
 impl Channel for Topic {
-    fn name(&self) -> &'static str {
-        SNS
+    fn name(&self) -> &str {
+        match self.format {
+            Format::Mail => "sns",
+            Format::AmazonQ => "amazon-q",
+        }
     }
 
-    async fn publish(&self, message: &Message) -> Result<String, CallError> {
-        let failed = |message: String| CallError {
-            class: ErrorClass::Invalid,
-            operation: "sns:Publish".to_owned(),
-            resource: self.arn.to_string(),
-            code: undrift_aws::classify::CLIENT.to_owned(),
-            message,
-            request_id: None,
+    fn takes(&self, told: &Told) -> bool {
+        let notice = told.notice.as_ref();
+        notice.is_some_and(|notice| goes_to(&self.routes, notice, self.name()))
+    }
+
+    async fn send(&self, told: &Told) -> Result<String, Failure> {
+        let Some(notice) = &told.notice else {
+            return Err(Failure::not("it is no news"));
+        };
+        let message = match self.format {
+            Format::Mail => mail(notice),
+            Format::AmazonQ => amazon_q(notice),
         };
         let mut publish = self
             .client
             .publish()
             .topic_arn(self.arn.as_str())
-            .subject(&message.subject)
-            .message(&message.text);
-        for (name, value) in &message.attributes {
+            .subject(message.subject)
+            .message(message.text);
+        for (name, value) in message.attributes {
             let value = MessageAttributeValue::builder()
                 .data_type("String")
                 .string_value(value)
                 .build()
-                .map_err(|e| failed(e.to_string()))?;
+                .map_err(|e| Failure::not(e.to_string()))?;
             publish = publish.message_attributes(name, value);
         }
         let published = publish.send().await;
-        let published = published.map_err(|e| classify(&e, "sns:Publish", self.arn.as_str()))?;
+        let published =
+            published.map_err(|e| failure(&classify(&e, "sns:Publish", self.arn.as_str())))?;
         Ok(published.message_id.unwrap_or_default())
-    }
-}
-
-/// Marks of what was published to SNS, in the table.
-#[derive(Debug, Clone)]
-pub struct TableMarks(pub DynamoJournal);
-
-impl Marks for TableMarks {
-    async fn begin(&self, key: &ChangeKey, revision: u32) -> Result<May, JournalError> {
-        let begun = self.0.begin_delivery(key, revision, SNS, Timestamp::now());
-        Ok(match begun.await? {
-            Delivery::Ours => May::Tell,
-            Delivery::NotOurs { done: true } => May::Told,
-            Delivery::NotOurs { done: false } => May::Busy,
-        })
-    }
-
-    async fn finish(
-        &self,
-        key: &ChangeKey,
-        revision: u32,
-        message_id: &str,
-    ) -> Result<(), JournalError> {
-        let now = Timestamp::now();
-        self.0
-            .finish_delivery(key, revision, SNS, message_id, now)
-            .await
-    }
-
-    async fn cancel(&self, key: &ChangeKey, revision: u32) -> Result<(), JournalError> {
-        self.0.cancel_delivery(key, revision, SNS).await
     }
 }

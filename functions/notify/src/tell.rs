@@ -1,100 +1,68 @@
-//! Each revision is told of once: marked before, published, marked after.
-//!
-//! A publish that failed is tried again with the whole rest of the stream's batch; marks keep
-//! what was published from being published again. Only a crash between the publish and its mark
-//! can make people read the same twice.
+//! A batch of the stream to every channel: at the same time, so that a slow one holds no other
+//! up, and on each in the stream's order.
 
-use std::future::Future;
-
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use undrift_aws::batch::BatchAnswer;
 use undrift_aws::metrics::Metrics;
-use undrift_core::notice::notice;
-use undrift_core::record::{ChangeKey, Record};
-use undrift_engine::port::{CallError, JournalError};
+use undrift_core::notice::repeats;
 
-use crate::message::{Message, message};
+use crate::channel::{Channel, Told};
+use crate::deliver::{Done, Marks, deliver};
 use crate::stream::{Batch, Entry, Seen};
 
-/// May a revision be told of?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum May {
-    /// Yes, by us.
-    Tell,
-    /// It was told of.
-    Told,
-    /// Somebody is at it.
-    Busy,
-}
-
-/// Remembers what was told of.
-pub trait Marks: Send + Sync {
-    /// Marks a revision as being told of.
-    fn begin(
-        &self,
-        key: &ChangeKey,
-        revision: u32,
-    ) -> impl Future<Output = Result<May, JournalError>> + Send;
-
-    /// Marks it as told of, by the channel's id of the message.
-    fn finish(
-        &self,
-        key: &ChangeKey,
-        revision: u32,
-        message_id: &str,
-    ) -> impl Future<Output = Result<(), JournalError>> + Send;
-
-    /// Takes the mark back: it was not told of.
-    fn cancel(
-        &self,
-        key: &ChangeKey,
-        revision: u32,
-    ) -> impl Future<Output = Result<(), JournalError>> + Send;
-}
-
-/// A way to tell people.
-pub trait Channel: Send + Sync {
-    /// Its name in metrics.
-    fn name(&self) -> &'static str;
-
-    /// Tells them; gives the channel's id of the message.
-    fn publish(&self, message: &Message) -> impl Future<Output = Result<String, CallError>> + Send;
-}
-
-/// Tells people of the revisions in a stream's batch, in their order. From `limit` on nothing is
-/// begun any more; what is left comes again.
+/// Tells of the revisions in a stream's batch. From `limit` on nothing is begun any more; what
+/// is left comes again.
 pub async fn tell<M: Marks, C: Channel>(
     batch: &Batch,
     marks: &M,
-    channel: &C,
+    channels: &[C],
     metrics: &Metrics,
     limit: Timestamp,
 ) -> BatchAnswer {
-    let mut again = Vec::new();
+    let mut all = Vec::new();
     for entry in &batch.entries {
-        let sequence = &entry.dynamodb.sequence_number;
-        if Timestamp::now() >= limit {
-            tracing::warn!(sequence_number = sequence, "no time is left for the notice");
-            again.push(sequence.clone());
-            continue;
-        }
-        if !one(entry, marks, channel, metrics).await {
-            again.push(sequence.clone());
+        if let Some(told) = read(entry, marks, metrics).await {
+            all.push((entry.dynamodb.sequence_number.as_str(), told));
         }
     }
-    BatchAnswer::of(again)
+    let all = &all;
+    let failed = join_all(channels.iter().map(|channel| async move {
+        let mut failed = Vec::new();
+        for (sequence, told) in all.iter().filter(|(_, told)| channel.takes(told)) {
+            if Timestamp::now() >= limit {
+                tracing::warn!(
+                    sequence_number = sequence,
+                    channel = channel.name(),
+                    "no time is left for the notice"
+                );
+                failed.push(*sequence);
+                continue;
+            }
+            match deliver(told, marks, channel, limit).await {
+                Done::Now => metrics.told(channel.name(), Timestamp::now()),
+                Done::Before => {}
+                Done::Again => {
+                    metrics.failed(Timestamp::now());
+                    failed.push(*sequence);
+                }
+            }
+        }
+        failed
+    }))
+    .await
+    .concat();
+    // In the stream's order, each once.
+    let again = all.iter().map(|(sequence, _)| *sequence);
+    let again = again.filter(|sequence| failed.contains(sequence));
+    BatchAnswer::of(again.map(str::to_owned).collect::<Vec<_>>())
 }
 
-/// Tells of one entry; `false`: it is to come again.
-async fn one<M: Marks, C: Channel>(
-    entry: &Entry,
-    marks: &M,
-    channel: &C,
-    metrics: &Metrics,
-) -> bool {
+/// What is to be told of an entry.
+async fn read<M: Marks>(entry: &Entry, marks: &M, metrics: &Metrics) -> Option<Told> {
     let record = match entry.read() {
-        Seen::Record(record) => record,
-        Seen::Other => return true,
+        Seen::Record(record) => *record,
+        Seen::Other => return None,
         Seen::Unreadable(why) => {
             // It would hold up all that follow for as long as the stream keeps it.
             tracing::error!(
@@ -103,46 +71,23 @@ async fn one<M: Marks, C: Channel>(
                 "a record in the stream can't be read; nobody is told of it"
             );
             metrics.failed(Timestamp::now());
-            return true;
+            return None;
         }
     };
-    let Some(notice) = notice(&record) else {
-        return true;
-    };
-    let Record { key, revision, .. } = &*record;
-    match marks.begin(key, *revision).await {
-        Ok(May::Tell) => {}
-        Ok(May::Told) => return true,
-        Ok(May::Busy) => {
-            tracing::info!(record = %key, revision, "somebody else is telling of it");
-            return false;
-        }
-        Err(e) => {
-            tracing::error!(record = %key, revision, error = %e, "the notice can't be marked");
-            return false;
-        }
-    }
-    let message_id = match channel.publish(&message(&notice)).await {
-        Ok(id) => id,
-        Err(e) => {
-            tracing::error!(record = %key, revision, error = %e, "the notice could not be published");
-            metrics.failed(Timestamp::now());
-            if let Err(e) = marks.cancel(key, *revision).await {
-                tracing::warn!(record = %key, revision, error = %e,
-                    "the mark could not be taken back; it gives way after two minutes");
-            }
-            return false;
+    let times = match repeats(&record) {
+        None => None,
+        Some((policy, actor, day)) => {
+            let of = (policy.as_str(), actor.as_str(), day.as_str());
+            let counted = marks.count(&record.key, of).await;
+            counted
+                .inspect_err(|e| {
+                    tracing::warn!(record = %record.key, error = %e,
+                        "the notice says nothing of repeats");
+                })
+                .ok()
         }
     };
-    metrics.told(channel.name(), Timestamp::now());
-    tracing::info!(record = %key, revision, message_id, outcome = record.outcome.kind.word(),
-        "people were told");
-    if let Err(e) = marks.finish(key, *revision, &message_id).await {
-        tracing::warn!(record = %key, revision, error = %e,
-            "the notice could not be marked as published; it may be published once more");
-        // Published all the same: coming again would only publish it again.
-    }
-    true
+    Some(Told::of(record, times))
 }
 
 #[cfg(test)]

@@ -165,9 +165,7 @@ impl Stack {
             "eventName": ["INSERT"],
             "dynamodb": {"NewImage": {"entity": {"S": ["record"]}}}
         });
-        if std::env::var_os("NO_NOTIFY").is_none() {
-            account.map_stream(&stream, &notify, Some(&records))?;
-        }
+        account.map_stream(&stream, &notify, Some(&records))?;
         Ok(Self {
             admin,
             revert,

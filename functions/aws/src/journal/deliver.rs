@@ -7,7 +7,7 @@ use undrift_engine::port::JournalError;
 
 use super::attribute::Item;
 use super::items::{RECORD_LIFE, TTL};
-use super::keys::of_delivery;
+use super::keys::{of_delivery, of_post};
 use super::table::{DynamoJournal, Failure, Put};
 use super::wire;
 
@@ -19,12 +19,24 @@ const LEASE: SignedDuration = SignedDuration::from_secs(120);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// Yes, by us: it is marked as begun.
-    Ours,
+    Ours {
+        /// Somebody began it earlier, at this time, and it isn't known what became of it.
+        since: Option<Timestamp>,
+    },
     /// No: it was told of, or somebody is at it.
     NotOurs {
         /// It was told of.
         done: bool,
     },
+}
+
+/// An incident's one message on a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posted {
+    /// The channel's id of the message.
+    pub id: String,
+    /// The revision it shows.
+    pub revision: u32,
 }
 
 impl DynamoJournal {
@@ -41,19 +53,40 @@ impl DynamoJournal {
         let at = of_delivery(key, revision, channel);
         let until = now.saturating_add(LEASE).unwrap_or(now);
         let end = now.saturating_add(RECORD_LIFE).unwrap_or(now);
-        let item = Item::new(&at, "delivery")
-            .text("status", "begun")
-            .number("lease", until.as_millisecond())
-            .number(TTL, end.as_second());
-        let mut put = Put::new(item);
-        put.condition = Some("attribute_not_exists(pk) OR (#status = :begun AND lease <= :now)");
-        put.names = &[("#status", "status")];
-        put.values = vec![
-            (":begun", wire::text("begun")),
-            (":now", wire::number(now.as_millisecond())),
-        ];
-        if self.put(&doing, put).await? {
-            return Ok(Delivery::Ours);
+        // `if_not_exists`: the first of several beginnings dates them all.
+        let begun = self
+            .attempt(&doing, "dynamodb:UpdateItem", || {
+                self.client
+                    .update_item()
+                    .table_name(&self.table)
+                    .set_key(Some(wire::key(&at)))
+                    .update_expression(
+                        "SET #status = :begun, lease = :until, #ttl = :ttl, entity = :entity, \
+                         since = if_not_exists(since, :now)",
+                    )
+                    .condition_expression(
+                        "attribute_not_exists(pk) OR (#status = :begun AND lease <= :now)",
+                    )
+                    .expression_attribute_names("#status", "status")
+                    .expression_attribute_names("#ttl", TTL)
+                    .expression_attribute_values(":begun", wire::text("begun"))
+                    .expression_attribute_values(":until", wire::number(until.as_millisecond()))
+                    .expression_attribute_values(":ttl", wire::number(end.as_second()))
+                    .expression_attribute_values(":entity", wire::text("delivery"))
+                    .expression_attribute_values(":now", wire::number(now.as_millisecond()))
+                    .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld)
+                    .send()
+            })
+            .await;
+        match begun {
+            Ok(answer) => {
+                let old = answer.attributes.map(wire::back);
+                let since = old.and_then(|item| item.get_number::<i64>("since"));
+                let since = since.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                return Ok(Delivery::Ours { since });
+            }
+            Err(Failure::Condition) => {}
+            Err(Failure::Journal(e)) => return Err(e),
         }
         let there = self.get(&doing, &at).await?;
         let done = there.is_some_and(|item| item.get_text("status") == Some("done"));
@@ -107,5 +140,70 @@ impl DynamoJournal {
             Ok(_) | Err(Failure::Condition) => Ok(()),
             Err(Failure::Journal(e)) => Err(e),
         }
+    }
+
+    /// Lets a delivery whose outcome isn't known be begun again at once.
+    pub async fn release_delivery(
+        &self,
+        key: &ChangeKey,
+        revision: u32,
+        channel: &str,
+    ) -> Result<(), JournalError> {
+        let doing = format!("releasing revision {revision} of {key} for {channel}");
+        let at = of_delivery(key, revision, channel);
+        let released = self
+            .attempt(&doing, "dynamodb:UpdateItem", || {
+                self.client
+                    .update_item()
+                    .table_name(&self.table)
+                    .set_key(Some(wire::key(&at)))
+                    .update_expression("SET lease = :none")
+                    .condition_expression("#status = :begun")
+                    .expression_attribute_names("#status", "status")
+                    .expression_attribute_values(":begun", wire::text("begun"))
+                    .expression_attribute_values(":none", wire::number(0))
+                    .send()
+            })
+            .await;
+        match released {
+            Ok(_) | Err(Failure::Condition) => Ok(()),
+            Err(Failure::Journal(e)) => Err(e),
+        }
+    }
+
+    /// The incident's message on a channel, if it has one.
+    pub async fn posted(
+        &self,
+        incident: &ChangeKey,
+        channel: &str,
+    ) -> Result<Option<Posted>, JournalError> {
+        let doing = format!("looking for the message of {incident} on {channel}");
+        let item = self.get(&doing, &of_post(incident, channel)).await?;
+        Ok(item.and_then(|item| {
+            Some(Posted {
+                id: item.get_text("message_id")?.to_owned(),
+                revision: item.get_number("revision")?,
+            })
+        }))
+    }
+
+    /// Remembers the incident's message on a channel.
+    pub async fn keep_posted(
+        &self,
+        incident: &ChangeKey,
+        channel: &str,
+        posted: &Posted,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        let doing = format!("remembering the message of {incident} on {channel}");
+        let end = now.saturating_add(RECORD_LIFE).unwrap_or(now);
+        let item = Item::new(&of_post(incident, channel), "post")
+            .text("message_id", &posted.id)
+            .number("revision", posted.revision)
+            .number(TTL, end.as_second());
+        let mut put = Put::new(item);
+        put.condition = None;
+        self.put(&doing, put).await?;
+        Ok(())
     }
 }

@@ -6,6 +6,8 @@
 //! | exemptions that name no resource | `global#exemptions` | `exemptions` |
 //! | a record's revisions | `record#<account>#<region>#<event>#<kind>#<id>` | `r0000000001` … |
 //! | the delivery of a revision to a channel | the record's | `sent#<channel>#r0000000001` |
+//! | an incident's message on a channel | the record's | `post#<channel>` |
+//! | how often an actor broke a policy on a day | `repeat#<policy>#<day>#<sha256 of the actor>` | `count` |
 //! | a cap's counter | `cap#<of>#<name>#<window's begin>` | `count` |
 //! | a message that was not understood | `rejected#<sha256>` | `message` |
 //!
@@ -115,6 +117,15 @@ pub fn of_delivery(key: &ChangeKey, revision: u32, channel: &str) -> Key {
     Key {
         pk: record_partition(key),
         sk: format!("sent#{channel}#r{revision:010}"),
+    }
+}
+
+/// The key of an incident's one message on a channel.
+#[must_use]
+pub fn of_post(incident: &ChangeKey, channel: &str) -> Key {
+    Key {
+        pk: record_partition(incident),
+        sk: format!("post#{channel}"),
     }
 }
 

@@ -1,0 +1,111 @@
+//! The environment of the function that tells people.
+
+use undrift_core::name::Arn;
+use undrift_core::notice::route::Route;
+
+use super::{ConfigError, Reader, wrong};
+
+const ROUTES: &str = "a JSON list of {\"channels\": […], \"severity\"?, \"policies\"?, \
+    \"accounts\"?}; a channel is `sns`, `amazon-q`, `webhook` or `slack:<channel's id>` and has \
+    its topic or secret set";
+
+/// Nobody else reads what is sent there: https, or this machine.
+#[must_use]
+pub fn safe_address(url: &str) -> bool {
+    let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
+    let port = |rest: &str| {
+        rest.split('/')
+            .next()
+            .is_some_and(|p| p.parse::<u16>().is_ok())
+    };
+    url.strip_prefix("https://")
+        .is_some_and(|rest| !rest.is_empty())
+        || local.iter().filter_map(|l| url.strip_prefix(l)).any(port)
+}
+
+/// The environment of the function that tells people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotifyEnvironment {
+    /// `UNDRIFT_TABLE`: the table's name.
+    pub table: String,
+    /// `UNDRIFT_TOPIC_ARN`: the SNS topic for mail and programs.
+    pub topic: Arn,
+    /// `UNDRIFT_CHAT_TOPIC_ARN`: the SNS topic that Amazon Q Developer posts to chats from.
+    pub chat_topic: Option<Arn>,
+    /// `UNDRIFT_EVENT_BUS`: the event bus that gets every record; absent: none does.
+    pub event_bus: Option<String>,
+    /// `UNDRIFT_SLACK_TOKEN_PARAMETER`: the SSM parameter that holds Slack's bot token. A secret
+    /// of Secrets Manager's is named `/aws/reference/secretsmanager/<name>`.
+    pub slack_token: Option<String>,
+    /// `UNDRIFT_SLACK_WEBHOOK_PARAMETER`: the same, of an incoming webhook's address.
+    pub slack_webhook: Option<String>,
+    /// `UNDRIFT_SLACK_URL`: where Slack's API is. Anything but https only on this machine.
+    pub slack_url: String,
+    /// `UNDRIFT_ROUTES`: who gets which notices, as JSON; without routes the topics get all.
+    pub routes: Vec<Route>,
+    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets.
+    pub function: String,
+}
+
+impl NotifyEnvironment {
+    /// Reads the process's environment.
+    pub fn load() -> Result<Self, ConfigError> {
+        Self::of(&|name| std::env::var(name).ok())
+    }
+
+    /// Reads variables as `get` gives them.
+    pub fn of(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        const TOPIC: &str = "the ARN of the SNS topic (arn:aws:sns:<region>:<account>:<name>)";
+        const CHAT: &str = "UNDRIFT_CHAT_TOPIC_ARN";
+        const URL: &str = "an https address, or one on this machine";
+        let read = Reader(get);
+        let topic = |name: &'static str, text: &str| {
+            Arn::parse(text)
+                .ok()
+                .filter(|arn| arn.as_str().contains(":sns:"))
+                .ok_or_else(|| wrong(name, text, TOPIC))
+        };
+        let chat = read.optional(CHAT);
+        let slack_token = read.optional("UNDRIFT_SLACK_TOKEN_PARAMETER");
+        let slack_webhook = read.optional("UNDRIFT_SLACK_WEBHOOK_PARAMETER");
+        let slack_url = read
+            .optional("UNDRIFT_SLACK_URL")
+            .unwrap_or_else(|| "https://slack.com".to_owned());
+        if !safe_address(&slack_url) {
+            return Err(wrong("UNDRIFT_SLACK_URL", &slack_url, URL));
+        }
+        let routes = read.optional("UNDRIFT_ROUTES").unwrap_or("[]".to_owned());
+        let has = |channel: &str| match channel.strip_prefix("slack:") {
+            Some(id) => {
+                let plain = id.chars().all(|c| c.is_ascii_alphanumeric());
+                slack_token.is_some() && plain && (1..=40).contains(&id.len())
+            }
+            None => match channel {
+                "sns" => true,
+                "amazon-q" => chat.is_some(),
+                "webhook" => slack_webhook.is_some(),
+                _ => false,
+            },
+        };
+        let routes = serde_json::from_str::<Vec<Route>>(&routes)
+            .ok()
+            .filter(|all| all.iter().flat_map(|r| &r.channels).all(|c| has(c)))
+            .ok_or_else(|| wrong("UNDRIFT_ROUTES", &routes, ROUTES))?;
+        Ok(Self {
+            table: read.needed("UNDRIFT_TABLE", "the name of Undrift's DynamoDB table")?,
+            topic: topic(
+                "UNDRIFT_TOPIC_ARN",
+                &read.needed("UNDRIFT_TOPIC_ARN", TOPIC)?,
+            )?,
+            chat_topic: chat.as_deref().map(|c| topic(CHAT, c)).transpose()?,
+            event_bus: read.optional("UNDRIFT_EVENT_BUS"),
+            slack_token,
+            slack_webhook,
+            slack_url: slack_url.trim_end_matches('/').to_owned(),
+            routes,
+            function: read
+                .optional("AWS_LAMBDA_FUNCTION_NAME")
+                .unwrap_or_else(|| "undrift-notify".to_owned()),
+        })
+    }
+}

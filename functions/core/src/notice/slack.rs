@@ -1,0 +1,398 @@
+//! A notice as Slack takes it: Block Kit, within its limits, with nothing of what others wrote
+//! left that Slack would act on.
+//!
+//! Limits (api.slack.com, "Reference: blocks", "composition objects", and the checks of Slack's
+//! own SDK): 50 blocks in a message, 150 characters in a header, 3000 in a section's text, 10
+//! fields of 2000, 10 elements in a context. Characters are counted here as UTF-16 counts them,
+//! which is never fewer.
+//!
+//! Slack takes `&`, `<` and `>` for the beginnings of mentions and links wherever text stands
+//! (api.slack.com, "Formatting text"), so they are escaped everywhere. What others wrote stands
+//! in plain text or in code, where nothing else is read either.
+
+use serde_json::{Value, json};
+
+use super::{Notice, clean, word};
+use crate::record::{OutcomeKind, seconds_of};
+
+/// The most characters of a header.
+const HEADER: usize = 150;
+/// The most characters of a section's text.
+const SECTION: usize = 3000;
+/// The most characters of a field that are used; Slack takes 2000.
+const FIELD: usize = 500;
+/// The most characters of the text that phones and screen readers show.
+const FALLBACK: usize = 500;
+/// The most characters of an answer in the thread.
+const ANSWER: usize = 1500;
+/// What stands at the end of what was cut.
+const CUT: &str = "…";
+
+/// The message of an incident as a notice leaves it, to be posted or to replace an earlier one:
+/// `text` and `blocks` of `chat.postMessage`, `chat.update` and a webhook.
+#[must_use]
+pub fn message(notice: &Notice) -> Value {
+    let mut blocks = vec![json!({"type": "header", "text": plain(&notice.title(), HEADER)})];
+    blocks.push(section(&plain(&notice.reason, SECTION)));
+    let fields: Vec<Value> = fields(notice)
+        .into_iter()
+        .map(|(label, value)| {
+            let label = format!("*{label}*\n");
+            let value = code(&value, FIELD);
+            mrkdwn(&format!("{label}{value}"))
+        })
+        .collect();
+    blocks.push(json!({"type": "section", "fields": fields}));
+    if let Some(again) = notice.again() {
+        blocks.push(section(&plain(&format!("It is the {again}."), SECTION)));
+    }
+    if let Some(found) = notice.found.first() {
+        blocks.push(section(&plain(&found.title, 500)));
+    }
+    if !notice.diff.is_empty() {
+        blocks.push(section(&mrkdwn(&fenced(&notice.diff, SECTION))));
+    }
+    if !notice.left_alone.is_empty() {
+        let left = fenced(&notice.left_alone, 1500);
+        blocks.push(section(&mrkdwn(&format!("*Left alone*\n{left}"))));
+    }
+    if let Some(undo) = &notice.undo {
+        blocks.push(section(&mrkdwn(&format!("*Undo*\n{}", code(undo, 2000)))));
+    }
+    if notice.follows() {
+        let of = code(&notice.incident.to_string(), 2000);
+        blocks.push(section(&mrkdwn(&format!("*Undone*\n{of}"))));
+    }
+    if notice.outcome == OutcomeKind::Reverted {
+        let still = "Connections that were already established are not cut.";
+        blocks.push(json!({"type": "context", "elements": [plain(still, SECTION)]}));
+    }
+    let links = notice.links.iter().take(10);
+    let links: Vec<Value> = links
+        .map(|link| mrkdwn(&format!("<{}|{}>", escaped(&link.url, 1000), link.label)))
+        .collect();
+    if !links.is_empty() {
+        blocks.push(json!({"type": "context", "elements": links}));
+    }
+    json!({"text": fallback(notice), "blocks": blocks})
+}
+
+/// What goes to the incident's thread: the nine questions as this revision answers them.
+#[must_use]
+pub fn details(notice: &Notice) -> Value {
+    let mut blocks = vec![section(&plain(
+        &format!("{}: {}", notice.verb(), notice.reason),
+        SECTION,
+    ))];
+    blocks.extend(notice.found.iter().take(10).map(|found| {
+        let head = code(&found.policy, 200);
+        let lines = fenced(&found.evidence, 1500);
+        section(&mrkdwn(&format!("*Policy* {head}\n{lines}")))
+    }));
+    blocks.extend(notice.answers.iter().take(20).map(|answer| {
+        let text = code(&answer.answer, ANSWER);
+        section(&mrkdwn(&format!("*{}*\n{text}", answer.question)))
+    }));
+    json!({"text": fallback(notice), "blocks": blocks})
+}
+
+/// The message without blocks, for where Slack won't have them.
+#[must_use]
+pub fn fallback(notice: &Notice) -> String {
+    let undo = notice.undo.as_ref().map(|u| format!(" Undo: {u}"));
+    let line = format!(
+        "{}: {}{}",
+        notice.title(),
+        notice.reason,
+        undo.unwrap_or_default()
+    );
+    // Slack reads marks of formats here, and can be told to read nothing else.
+    let tame: String = line
+        .chars()
+        .map(|c| if "`*_~".contains(c) { '\'' } else { c })
+        .collect();
+    escaped(&tame, FALLBACK)
+}
+
+fn fields(notice: &Notice) -> Vec<(&'static str, String)> {
+    let resource = &notice.key.resource;
+    let mut fields = vec![
+        ("Who", notice.who.clone()),
+        (
+            "Account and region",
+            format!("{} {}", resource.account, resource.region),
+        ),
+    ];
+    if let Some(found) = notice.found.first() {
+        let more = match notice.found.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        fields.push(("Policy", format!("{}{more}", found.policy)));
+    }
+    if let Some(severity) = notice.severity {
+        fields.push(("Severity", word(severity).to_owned()));
+    }
+    if let Some(ms) = notice.open_for {
+        fields.push(("Open for", seconds_of(ms)));
+    }
+    if let Some(at) = notice.happened {
+        fields.push(("When", at.to_string()));
+    }
+    fields.push(("Record", notice.key.to_string()));
+    fields
+}
+
+fn section(text: &Value) -> Value {
+    json!({"type": "section", "text": text})
+}
+
+/// Text in which Slack reads no formats, links or names of emoji.
+fn plain(text: &str, longest: usize) -> Value {
+    json!({"type": "plain_text", "text": filled(escaped(text, longest)), "emoji": false})
+}
+
+/// Our own formats. `verbatim`: no links or mentions are made of bare words.
+fn mrkdwn(text: &str) -> Value {
+    json!({"type": "mrkdwn", "text": text, "verbatim": true})
+}
+
+/// One line of code.
+fn code(text: &str, longest: usize) -> String {
+    let inner = escaped(&clean(text).replace('`', "'"), longest.saturating_sub(2));
+    format!("`{}`", filled(inner))
+}
+
+/// Lines of code: at most `longest` characters, fences included.
+fn fenced(lines: &[String], longest: usize) -> String {
+    const MORE: &str = "… the record has all of it";
+    let mut left = longest.saturating_sub("```\n\n```".len() + MORE.len() + 1);
+    let mut kept = Vec::new();
+    for line in lines {
+        let line = escaped(&clean(line).replace('`', "'"), left.min(1000));
+        let long = width(&line) + 1;
+        if line.is_empty() || long > left || left < 20 {
+            kept.push(MORE.to_owned());
+            break;
+        }
+        left -= long;
+        kept.push(line);
+    }
+    format!("```\n{}\n```", filled(kept.join("\n")))
+}
+
+/// Slack refuses an empty text.
+fn filled(text: String) -> String {
+    if text.trim().is_empty() {
+        "–".to_owned()
+    } else {
+        text
+    }
+}
+
+/// Escaped and cut: never within an escape.
+fn escaped(text: &str, longest: usize) -> String {
+    let mut out = String::new();
+    let (mut long, mut fits) = (0, 0);
+    for c in text.chars() {
+        let before = out.len();
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            c => out.push(c),
+        }
+        long += width(out.get(before..).unwrap_or_default());
+        if long > longest {
+            out.truncate(fits);
+            out.push_str(CUT);
+            return out;
+        }
+        if long + width(CUT) <= longest {
+            fits = out.len();
+        }
+    }
+    out
+}
+
+fn width(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::{notice, testing};
+
+    /// Checks a message against what Slack documents.
+    fn check(message: &Value, what: &str) {
+        let text = message["text"].as_str().unwrap();
+        assert!(!text.is_empty() && width(text) <= 3000, "{what}");
+        let blocks = message["blocks"].as_array().unwrap();
+        assert!((1..=50).contains(&blocks.len()), "{what}");
+        assert!(message.to_string().len() < 40_000, "{what}");
+        safe(text, what);
+        for block in blocks {
+            let longest = match block["type"].as_str().unwrap() {
+                "header" => HEADER,
+                "section" | "context" => SECTION,
+                other => panic!("{other}"),
+            };
+            let many = |member: &str| block[member].as_array().cloned().unwrap_or_default();
+            assert!(many("fields").len() <= 10 && many("elements").len() <= 10);
+            assert!(block.get("elements").is_none_or(|e| e != &json!([])));
+            for field in many("fields") {
+                object(&field, 2000, what);
+            }
+            for element in many("elements") {
+                object(&element, SECTION, what);
+            }
+            if let Some(text) = block.get("text") {
+                object(text, longest, what);
+            }
+            if block["type"] == "header" {
+                assert_eq!(block["text"]["type"], "plain_text");
+            }
+        }
+    }
+
+    fn object(object: &Value, longest: usize, what: &str) {
+        let text = object["text"].as_str().unwrap();
+        assert!(!text.trim().is_empty(), "{what}");
+        assert!(
+            width(text) <= longest,
+            "{what}: {} > {longest}",
+            width(text)
+        );
+        match object["type"].as_str().unwrap() {
+            "plain_text" => assert_eq!(object["emoji"], false),
+            "mrkdwn" => {
+                assert_eq!(object["verbatim"], true);
+                // Fences and code are balanced, so that nothing stands outside of them.
+                assert_eq!(text.matches("```").count() % 2, 0, "{what}: {text}");
+                assert_eq!(text.matches('`').count() % 2, 0, "{what}: {text}");
+                // What is left without code is our own.
+                let bare: String = text.split('`').step_by(2).collect();
+                assert!(!bare.contains("HOSTILE"), "{what}: {text}");
+            }
+            other => panic!("{other}"),
+        }
+        safe(text, what);
+    }
+
+    /// No mention, link or broken escape but our own links.
+    fn safe(text: &str, what: &str) {
+        let mut rest = text.replace("<https://eu-central-1.console.aws.amazon.com/", "");
+        if rest.len() < text.len() {
+            rest = rest.replace('>', "");
+        }
+        assert!(!rest.contains(['<', '>']), "{what}: {text}");
+        for (at, _) in rest.match_indices('&') {
+            let entity = ["&amp;", "&lt;", "&gt;"];
+            assert!(
+                entity.iter().any(|e| rest.split_at(at).1.starts_with(e)),
+                "{what}: {text}"
+            );
+        }
+        let hidden =
+            |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c);
+        assert!(!rest.contains(hidden), "{what}");
+    }
+
+    #[test]
+    fn hostile_and_long_words_stay_within_slacks_limits() {
+        let table: Vec<(&str, String)> = vec![
+            (
+                "a channel's mention",
+                "<!channel> <!here> <!everyone> HOSTILE".into(),
+            ),
+            ("a person's mention", "<@U012AB3CD> @here HOSTILE".into()),
+            (
+                "a link",
+                "<https://evil.example|HOSTILE> https://evil.example".into(),
+            ),
+            (
+                "a date",
+                "<!date^1392734382^{date}^https://evil|HOSTILE>".into(),
+            ),
+            ("formats", "*HOSTILE* _x_ ~y~ `HOSTILE` :skull: > q".into()),
+            ("a fence's end", "``` <!channel> HOSTILE ``` HOSTILE".into()),
+            (
+                "ready escapes",
+                "&lt;!channel&gt; &amp;lt; & && HOSTILE".into(),
+            ),
+            (
+                "line breaks",
+                "a\n*HOSTILE*\r\n> HOSTILE\u{2028}`HOSTILE".into(),
+            ),
+            ("right to left", "\u{202e}HOSTILE\u{2066}\u{200b}".into()),
+            ("nothing", String::new()),
+            ("blanks", " \t \n ".into()),
+            ("3,000 letters", "x".repeat(3000)),
+            ("3,000 escapes", "&".repeat(3000)),
+            ("3,000 brackets", "<>".repeat(3000)),
+            ("3,000 backticks", "`".repeat(3000)),
+            ("3,000 emoji", "💥".repeat(3000)),
+            ("30,000 letters", "<`*HOSTILE*`>".repeat(2000)),
+            ("json", "\"}]},{\"type\":\"image\" HOSTILE".into()),
+        ];
+        for (what, words) in table {
+            for outcome in testing::OUTCOMES {
+                let mut record = testing::record("sg-1", &words);
+                record.outcome.kind = outcome;
+                let many = record.assessments[0].clone();
+                record.assessments.extend(vec![many; 20]);
+                let evidence = record.assessments[0].evidence[0].clone();
+                record.assessments[0].evidence.extend(vec![evidence; 60]);
+                let plan = record.plan.as_mut().unwrap();
+                let write = plan.writes[0].clone();
+                plan.writes.extend(vec![write; 60]);
+                let left = record.left_alone[0].clone();
+                record.left_alone.extend(vec![left; 60]);
+                let notice = notice(&record, Some(u64::MAX)).unwrap();
+                check(&message(&notice), what);
+                check(&details(&notice), what);
+            }
+        }
+        // The longest id and the shortest record.
+        let id = "x<".repeat(512);
+        let mut record = testing::record(&id, "w");
+        check(&message(&notice(&record, None).unwrap()), "a long id");
+        record.assessments.clear();
+        record.left_alone.clear();
+        record.plan = None;
+        let notice = notice(&record, None).unwrap();
+        check(&message(&notice), "little");
+        check(&details(&notice), "little");
+    }
+
+    #[test]
+    fn a_message_says_what_people_ask() {
+        let notice = notice(&testing::record("sg-1", "0.0.0.0/0"), Some(7)).unwrap();
+        let text = message(&notice).to_string();
+        for said in [
+            "Reverted ec2/security-group sg-1",
+            "Dev/maya",
+            "123456789012 eu-central-1",
+            "ec2-security-group-open-admin-ports",
+            "3.0 s",
+            "- ingress: 0.0.0.0/0 (sgr-1)",
+            "2 of ingress",
+            "undrift undo e-1/sg-1",
+            "It is the 7th time today by Dev/maya.",
+            "cloudtrailv2",
+        ] {
+            assert!(text.contains(said), "{said} is not in {text}");
+        }
+        assert_eq!(details(&notice)["blocks"].as_array().unwrap().len(), 11);
+    }
+
+    #[test]
+    fn cuts_keep_escapes_whole() {
+        assert_eq!(escaped("a&b", 7), "a&amp;b");
+        assert_eq!(escaped("a&b", 6), "a…");
+        assert_eq!(escaped("abcdef", 6), "abcdef");
+        assert_eq!(escaped("abcdefg", 6), "abcde…");
+        assert_eq!(escaped("&&&", 0), "…");
+    }
+}
