@@ -13,6 +13,7 @@ mod corpus;
 mod demo;
 mod local;
 mod malformed;
+mod notices;
 mod property;
 mod rounds;
 mod security_groups;

@@ -8,6 +8,7 @@ pub mod attribute;
 pub mod body;
 pub mod items;
 pub mod keys;
+pub mod post;
 
 #[cfg(feature = "aws")]
 mod claim;
@@ -27,7 +28,7 @@ mod table;
 mod wire;
 
 #[cfg(feature = "aws")]
-pub use deliver::{Delivery, Posted};
+pub use deliver::Delivery;
 #[cfg(feature = "aws")]
 pub use table::DynamoJournal;
 

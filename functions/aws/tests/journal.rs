@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use support::Table;
+use undrift_aws::journal::post::{Posted, Shown, Thread};
+use undrift_core::notice::Repeats;
 use undrift_core::policy::{Exemption, Scope};
 use undrift_core::record::{Outcome, OutcomeKind};
 use undrift_engine::port::{CapKey, Claim, Claimed, Close, Closed, Journal, Release};
@@ -327,25 +329,37 @@ async fn a_revision_is_told_of_once() {
     assert!(matches!(taken, Delivery::Ours { since: Some(_) }));
     journal.release_delivery(&key, 1, "sns").await.unwrap();
     assert_eq!(begin(later(121)).await.unwrap(), taken);
-    // The incident's message is kept.
-    assert_eq!(journal.posted(&key, "slack:C1").await.unwrap(), None);
-    let posted = undrift_aws::journal::Posted {
-        id: "1.2".to_owned(),
-        revision: 3,
+    // Messages are kept.
+    let repeats = |actor: &str| Repeats {
+        policy: "p".to_owned(),
+        actor: actor.to_owned(),
+        day: "2026-01-24".to_owned(),
     };
-    let kept = journal.keep_posted(&key, "slack:C1", &posted, now()).await;
-    kept.unwrap();
-    assert_eq!(
-        journal.posted(&key, "slack:C1").await.unwrap(),
-        Some(posted)
-    );
+    let shown = |revision| Shown {
+        at: -5,
+        event: "e-1".to_owned(),
+        revision,
+    };
+    let (dev, resource) = (repeats("dev"), &key.resource);
+    let threads = [Thread::Incident(&key), Thread::Repeats(&dev, resource)];
+    for (id, thread) in ["1.2", "3.4"].into_iter().zip(threads) {
+        assert_eq!(journal.posted(thread, "slack:C1").await.unwrap(), None);
+        let posted = Posted {
+            id: id.to_owned(),
+            first: shown(1),
+            shows: shown(3),
+        };
+        let kept = journal
+            .keep_posted(thread, "slack:C1", &posted, now())
+            .await;
+        kept.unwrap();
+        let there = journal.posted(thread, "slack:C1").await.unwrap();
+        assert_eq!(there, Some(posted));
+    }
     // Repeats are counted by record.
     let count = |event: &str, actor: &'static str| {
-        let (journal, key) = (journal.clone(), testing::key(event));
-        async move {
-            let of = ("p", actor, "2026-01-24");
-            journal.count_repeat(&key, of, now()).await.unwrap()
-        }
+        let (journal, key, repeats) = (journal.clone(), testing::key(event), repeats(actor));
+        async move { journal.count_repeat(&key, &repeats, now()).await.unwrap() }
     };
     assert_eq!(count("e-1", "dev").await, 1);
     assert_eq!(count("e-1", "dev").await, 1);

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::judge::{Assessment, Verdict};
+use crate::name::Arn;
 use crate::policy::Severity;
 use crate::record::{Answer, Cause, ChangeKey, OutcomeKind, Record};
 
@@ -40,6 +41,8 @@ pub struct Notice {
     pub severity: Option<Severity>,
     /// What was found, by policy.
     pub found: Vec<Found>,
+    /// What its repeats are counted by; it has one message for all of them.
+    pub repeats: Option<Repeats>,
     /// Who did it, in a few words.
     pub who: String,
     /// When it was done.
@@ -102,6 +105,7 @@ pub fn notice(record: &Record, times_today: Option<u64>) -> Option<Notice> {
         key: record.key.clone(),
         revision: record.revision,
         incident,
+        repeats: repeats(record),
         outcome: record.outcome.kind,
         reason: clean(&record.outcome.reason),
         severity: concerning(record).map(|a| a.severity).max(),
@@ -160,11 +164,31 @@ impl Notice {
             .unwrap_or_default()
     }
 
-    /// `3rd time today by role Dev`; nothing the first time.
+    /// `3rd time today by the same role (Dev)`; nothing the first time.
     #[must_use]
     pub fn again(&self) -> Option<String> {
         let times = self.times_today.filter(|times| *times > 1)?;
-        Some(format!("{} time today by {}", ordinal(times), self.who))
+        let actor = Arn::parse(&self.repeats.as_ref()?.actor).ok();
+        let by = match &actor {
+            Some(arn) if arn.as_str().contains(":role/") => "the same role",
+            Some(arn) if arn.as_str().contains(":user/") => "the same user",
+            _ => "the same principal",
+        };
+        let name = actor.map_or_else(|| self.who.clone(), |arn| clean(arn.short()));
+        Some(format!("{} time today by {by} ({name})", ordinal(times)))
+    }
+
+    /// A person has to do something about it.
+    #[must_use]
+    pub fn needs_somebody(&self) -> bool {
+        !matches!(
+            self.outcome,
+            OutcomeKind::Reverted
+                | OutcomeKind::ClosedByOthers
+                | OutcomeKind::Gone
+                | OutcomeKind::Left
+                | OutcomeKind::Undone
+        )
     }
 
     /// It is about another record's incident: an undo.
@@ -203,10 +227,20 @@ pub(crate) fn word(severity: Severity) -> &'static str {
     }
 }
 
-/// The policy and the actor that repeats of a record are counted by, and the day (UTC): only a
-/// violation by somebody is counted.
+/// What repeats of a record are counted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeats {
+    /// The worst of the policies that were broken.
+    pub policy: String,
+    /// Who broke it: the principal, whatever its session is named.
+    pub actor: String,
+    /// The day it happened on (UTC), as `2026-01-24`.
+    pub day: String,
+}
+
+/// What repeats of a record are counted by: only a violation by somebody is counted.
 #[must_use]
-pub fn repeats(record: &Record) -> Option<(String, String, String)> {
+pub fn repeats(record: &Record) -> Option<Repeats> {
     let Cause::Change(change) = &record.cause else {
         return None;
     };
@@ -214,8 +248,11 @@ pub fn repeats(record: &Record) -> Option<(String, String, String)> {
     let worst = violated
         .filter(|a| a.verdict == Verdict::Violated)
         .max_by_key(|a| a.severity)?;
-    let day = change.time.strftime("%Y-%m-%d").to_string();
-    Some((worst.policy.to_string(), change.actor.key().to_owned(), day))
+    Some(Repeats {
+        policy: worst.policy.to_string(),
+        actor: change.actor.key().to_owned(),
+        day: change.time.strftime("%Y-%m-%d").to_string(),
+    })
 }
 
 /// Pages of the console about the event and the resource, in the resource's partition.
@@ -315,17 +352,20 @@ mod tests {
         let record = testing::record("sg-1", "0.0.0.0/0");
         let notice = notice(&record, Some(3)).unwrap();
         assert_eq!(notice.title(), "Reverted ec2/security-group sg-1");
-        assert_eq!(notice.again().unwrap(), "3rd time today by Dev/maya");
+        assert_eq!(
+            notice.again().unwrap(),
+            "3rd time today by the same role (Dev)"
+        );
         assert_eq!(notice.undo.as_deref(), Some("undrift undo e-1/sg-1"));
         assert_eq!(notice.diff.len(), 1);
         assert_eq!(notice.left_alone.len(), 1);
         assert_eq!(notice.links.len(), 2);
         assert!(!notice.follows());
         assert_eq!(notice.attributes()["severity"], "critical");
-        let (policy, actor, day) = repeats(&record).unwrap();
-        assert_eq!(policy, "ec2-security-group-open-admin-ports");
-        assert_eq!(actor, "arn:aws:iam::123456789012:role/Dev");
-        assert_eq!(day, "2026-01-24");
+        let repeats = repeats(&record).unwrap();
+        assert_eq!(repeats.policy, "ec2-security-group-open-admin-ports");
+        assert_eq!(repeats.actor, "arn:aws:iam::123456789012:role/Dev");
+        assert_eq!(repeats.day, "2026-01-24");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The AWS operations that the local account answers itself: SQS for its own queues, Lambda's `Invoke` for its own
-//! functions.
+//! functions, EventBridge's `PutEvents` for its own bus.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::fault;
 use crate::http::{self, Asked};
+use crate::identity::DEFAULT_ACCOUNT;
 use crate::ids;
 use crate::mapping;
 use crate::queue::Queue;
@@ -32,6 +33,14 @@ pub(crate) async fn answer(
     };
     match call.service.name.as_str() {
         "sqs" => sqs(trail, call, &raw.input(&call.service, &call.operation)),
+        "events" if call.operation == "PutEvents" => {
+            let answer = put_events(
+                trail,
+                &call.scope.region,
+                &raw.input(&call.service, "PutEvents"),
+            );
+            Some(ok(&call.service.json_version, &answer))
+        }
         "lambda" if call.operation == "Invoke" => invoke(trail, call, asked, &raw).await,
         _ => None,
     }
@@ -92,6 +101,40 @@ fn sqs(trail: &Trail, call: &Identified, input: &Value) -> Option<Response<Full<
         _ => return None,
     };
     Some(ok(&call.service.json_version, &answered))
+}
+
+/// As EventBridge does it: an entry whose source begins with `aws.` is refused, the others are not.
+fn put_events(trail: &Trail, region: &str, input: &Value) -> Value {
+    let entries = input.get("Entries").and_then(Value::as_array);
+    let mut failed = 0;
+    let answers: Vec<Value> = entries
+        .into_iter()
+        .flatten()
+        .map(|entry| {
+            let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+            let mut refuse = |code: &str| {
+                failed += 1;
+                json!({ "ErrorCode": code, "ErrorMessage": format!("{code}: {}", text("Source")) })
+            };
+            if text("Source").is_empty() || text("DetailType").is_empty() {
+                return refuse("InvalidArgument");
+            }
+            if text("Source").starts_with("aws.") {
+                return refuse("NotAuthorizedForSourceException");
+            }
+            let Ok(detail) = serde_json::from_str::<Value>(text("Detail")) else {
+                return refuse("MalformedDetail");
+            };
+            let id = ids::uuid();
+            trail.bus.put(&json!({
+                "version": "0", "id": id, "detail-type": text("DetailType"), "source": text("Source"),
+                "account": DEFAULT_ACCOUNT, "time": format!("{:.0}", jiff::Timestamp::now()), "region": region,
+                "resources": entry.get("Resources").cloned().unwrap_or_else(|| json!([])), "detail": detail,
+            }));
+            json!({ "EventId": id })
+        })
+        .collect();
+    json!({ "FailedEntryCount": failed, "Entries": answers })
 }
 
 fn ok(version: &str, value: &Value) -> Response<Full<Bytes>> {

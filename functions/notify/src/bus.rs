@@ -7,7 +7,7 @@ use undrift_aws::client::classify;
 use undrift_core::notice::event::{DETAIL_TYPE, SOURCE, detail};
 
 use crate::channel::{Channel, Failure, Told};
-use crate::sns::failure;
+use crate::sns::{failure, patient};
 
 /// An event bus.
 #[derive(Debug, Clone)]
@@ -21,7 +21,11 @@ impl Bus {
     #[must_use]
     pub fn new(config: &SdkConfig, name: String) -> Self {
         Self {
-            client: Client::new(config),
+            client: Client::from_conf(
+                aws_sdk_eventbridge::config::Builder::from(config)
+                    .timeout_config(patient())
+                    .build(),
+            ),
             name,
         }
     }

@@ -96,8 +96,14 @@ pub trait Channel: Send + Sync {
         ready(Ok(()))
     }
 
-    /// Puts the details under the message of that id.
-    fn reply(&self, _id: &str, _: &Told) -> impl Future<Output = Result<(), Failure>> + Send {
+    /// Puts the details under the message of that id; loud: so that people see them who don't
+    /// follow the thread.
+    fn reply(
+        &self,
+        _id: &str,
+        _: &Told,
+        _loud: bool,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
         ready(Ok(()))
     }
 

@@ -9,6 +9,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use undrift_aws::journal::post::{Posted, Shown, Thread};
+use undrift_core::notice::{Notice, Repeats};
 use undrift_core::record::ChangeKey;
 use undrift_engine::port::JournalError;
 
@@ -31,15 +33,6 @@ pub enum May {
     Told,
     /// Somebody is at it.
     Busy,
-}
-
-/// An incident's message on a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Post {
-    /// The channel's id of it.
-    pub id: String,
-    /// The revision it shows.
-    pub revision: u32,
 }
 
 /// Remembers what was told of, where.
@@ -71,26 +64,26 @@ pub trait Marks: Send + Sync {
         known: bool,
     ) -> impl Future<Output = Result<(), JournalError>> + Send;
 
-    /// The incident's message.
+    /// The message of an incident, or of an actor's repeats.
     fn posted(
         &self,
-        incident: &ChangeKey,
+        thread: Thread<'_>,
         channel: &str,
-    ) -> impl Future<Output = Result<Option<Post>, JournalError>> + Send;
+    ) -> impl Future<Output = Result<Option<Posted>, JournalError>> + Send;
 
-    /// Remembers the incident's message.
+    /// Remembers it.
     fn keep(
         &self,
-        incident: &ChangeKey,
+        thread: Thread<'_>,
         channel: &str,
-        post: &Post,
+        posted: &Posted,
     ) -> impl Future<Output = Result<(), JournalError>> + Send;
 
     /// Counts a record among those of its actor, policy and day, once.
     fn count(
         &self,
         key: &ChangeKey,
-        of: (&str, &str, &str),
+        repeats: &Repeats,
     ) -> impl Future<Output = Result<u64, JournalError>> + Send;
 }
 
@@ -170,67 +163,93 @@ pub async fn deliver<M: Marks, C: Channel>(
     Done::Again
 }
 
-/// Tells once. Whatever was done of it before is not done again: the incident's message is
-/// remembered as soon as it is sent, edits can be repeated, and what may have been sent since a
-/// given time is looked for.
+/// Tells once. Whatever was done of it before is not done again: a message is remembered as soon
+/// as it is sent, edits can be repeated, and what may have been sent since a given time is looked
+/// for.
 async fn once<M: Marks, C: Channel>(
     told: &Told,
     marks: &M,
     channel: &C,
     since: Option<Timestamp>,
 ) -> Result<String, Failure> {
-    let (key, revision, name) = (&told.record.key, told.record.revision, channel.name());
     let notice = told.notice.as_ref();
     let Some(notice) = notice.filter(|_| channel.threads()) else {
         return channel.send(told).await;
     };
-    let unread = |e: JournalError| Failure::not(e.to_string());
     // An undo is told under the message of what it undoes, and has none of its own.
     let above = if notice.follows() {
-        let above = marks.posted(&notice.incident, name).await;
-        above.map_err(unread)?.map(|post| post.id)
+        let undone = Thread::Incident(&notice.incident);
+        marks.posted(undone, channel.name()).await.map_err(unread)?
     } else {
         None
     };
-    let root = if let Some(id) = above {
-        id
-    } else {
-        let mut post = marks.posted(key, name).await.map_err(unread)?;
-        if let Some(shown) = post.clone().filter(|p| p.revision < revision) {
-            post = match channel.edit(&shown.id, told).await {
-                Ok(()) => Some(Post {
-                    id: shown.id,
-                    revision,
-                }),
-                // Somebody deleted it.
-                Err(Failure::Gone) => None,
-                Err(e) => return Err(e),
-            };
-            if let Some(post) = &post {
-                marks.keep(key, name, post).await.map_err(unread)?;
-            }
-        }
-        match post {
-            Some(post) => post.id,
-            None => first(told, marks, channel, since).await?,
-        }
+    let post = match above {
+        Some(post) => post,
+        None => root(told, notice, marks, channel, since).await?,
     };
     if let Some(since) = since
-        && channel.find(told, Some(&root), since).await?.is_some()
+        && channel.find(told, Some(&post.id), since).await?.is_some()
     {
-        return Ok(root);
+        return Ok(post.id);
     }
-    channel.reply(&root, told).await?;
-    Ok(root)
+    // An edit rings nobody's bell.
+    let loud = notice.needs_somebody() && post.first != Shown::of(&told.record);
+    channel.reply(&post.id, told, loud).await?;
+    Ok(post.id)
 }
 
-/// Sends the incident's message and remembers it.
+/// The message that shows this revision, or a later one.
+async fn root<M: Marks, C: Channel>(
+    told: &Told,
+    notice: &Notice,
+    marks: &M,
+    channel: &C,
+    since: Option<Timestamp>,
+) -> Result<Posted, Failure> {
+    let (key, name) = (&told.record.key, channel.name());
+    let own = Thread::Incident(key);
+    let thread = match &notice.repeats {
+        Some(repeats) => Thread::Repeats(repeats, &key.resource),
+        None => own,
+    };
+    let mut there = marks.posted(thread, name).await.map_err(unread)?;
+    if there.is_none() && thread != own {
+        // What was found wrong can change from one revision to the next.
+        there = marks.posted(own, name).await.map_err(unread)?;
+    }
+    let now = Shown::of(&told.record);
+    if let Some(post) = &mut there
+        && post.shows < now
+    {
+        match channel.edit(&post.id, told).await {
+            Ok(()) => {
+                post.shows = now;
+                marks.keep(thread, name, post).await.map_err(unread)?;
+            }
+            // Somebody deleted it.
+            Err(Failure::Gone) => there = None,
+            Err(e) => return Err(e),
+        }
+    }
+    let post = match there {
+        Some(post) => post,
+        None => first(told, marks, channel, thread, since).await?,
+    };
+    // An undo looks for its incident.
+    if thread != own {
+        marks.keep(own, name, &post).await.map_err(unread)?;
+    }
+    Ok(post)
+}
+
+/// Sends the message and remembers it.
 async fn first<M: Marks, C: Channel>(
     told: &Told,
     marks: &M,
     channel: &C,
+    thread: Thread<'_>,
     since: Option<Timestamp>,
-) -> Result<String, Failure> {
+) -> Result<Posted, Failure> {
     let found = match since {
         Some(since) => channel.find(told, None, since).await?,
         None => None,
@@ -239,12 +258,22 @@ async fn first<M: Marks, C: Channel>(
         Some(id) => id,
         None => channel.send(told).await?,
     };
-    let post = Post {
-        id: id.clone(),
-        revision: told.record.revision,
+    let shows = Shown::of(&told.record);
+    let post = Posted {
+        id,
+        first: shows.clone(),
+        shows,
     };
-    let kept = marks.keep(&told.record.key, channel.name(), &post).await;
+    let kept = marks.keep(thread, channel.name(), &post).await;
     // It was sent: the next try has to find it.
     kept.map_err(|e| Failure::Unknown(e.to_string()))?;
-    Ok(id)
+    Ok(post)
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what errors are mapped with"
+)]
+fn unread(error: JournalError) -> Failure {
+    Failure::not(error.to_string())
 }

@@ -14,7 +14,7 @@ use crate::channel::Failure;
 use crate::secret::Hidden;
 
 /// How long a request may take, to its answer's last byte.
-const LONGEST: Duration = Duration::from_secs(5);
+pub const LONGEST: Duration = Duration::from_secs(12);
 /// The most bytes of an answer that are read.
 const MOST: usize = 4 * 1024 * 1024;
 
@@ -74,7 +74,7 @@ impl Http {
             headers.try_insert("authorization", bearer).map_err(unfit)?;
         }
         let answered = tokio::time::timeout(LONGEST, self.answer(request)).await;
-        answered.map_err(|_| Failure::Unknown("no answer within 5 s".to_owned()))?
+        answered.map_err(|_| Failure::Unknown("no answer in time".to_owned()))?
     }
 
     async fn answer(&self, request: HttpRequest) -> Result<Answer, Failure> {

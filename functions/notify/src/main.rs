@@ -5,6 +5,7 @@ use undrift_aws::config::NotifyEnvironment;
 use undrift_aws::journal::DynamoJournal;
 use undrift_aws::metrics::Metrics;
 use undrift_aws::runtime::{Error, run};
+use undrift_core::policy::Bundle;
 use undrift_notify::all::all;
 use undrift_notify::marks::TableMarks;
 use undrift_notify::stream::Batch;
@@ -18,7 +19,11 @@ async fn main() -> Result<(), Error> {
     let journal = DynamoJournal::new(&config, &environment.table);
     let metrics = Metrics::to_stdout(&environment.function);
     journal.warm().await;
-    let (marks, channels) = (TableMarks(journal), all(&config, &environment)?);
+    let bundle = std::fs::read_to_string(&environment.bundle)
+        .map_err(|e| format!("UNDRIFT_BUNDLE, {}: {e}", environment.bundle.display()))?;
+    let routes = Bundle::read_settings(&bundle)?.notices;
+    let channels = all(&config, &environment, &routes)?;
+    let marks = TableMarks(journal);
     let (marks, channels, metrics) = (&marks, &channels, &metrics);
     run(|payload, invocation| async move {
         let batch: Batch = serde_json::from_value(payload).map_err(|e| {

@@ -1,11 +1,13 @@
 //! Marks of what was told, in the table.
 
 use jiff::Timestamp;
-use undrift_aws::journal::{Delivery, DynamoJournal, Posted};
+use undrift_aws::journal::post::{Posted, Thread};
+use undrift_aws::journal::{Delivery, DynamoJournal};
+use undrift_core::notice::Repeats;
 use undrift_core::record::ChangeKey;
 use undrift_engine::port::JournalError;
 
-use crate::deliver::{Marks, May, Post};
+use crate::deliver::{Marks, May};
 
 /// Marks in the table.
 #[derive(Debug, Clone)]
@@ -57,28 +59,24 @@ impl Marks for TableMarks {
 
     async fn posted(
         &self,
-        incident: &ChangeKey,
+        thread: Thread<'_>,
         channel: &str,
-    ) -> Result<Option<Post>, JournalError> {
-        let posted = self.0.posted(incident, channel).await?;
-        Ok(posted.map(|Posted { id, revision }| Post { id, revision }))
+    ) -> Result<Option<Posted>, JournalError> {
+        self.0.posted(thread, channel).await
     }
 
     async fn keep(
         &self,
-        incident: &ChangeKey,
+        thread: Thread<'_>,
         channel: &str,
-        post: &Post,
+        post: &Posted,
     ) -> Result<(), JournalError> {
-        let posted = Posted {
-            id: post.id.clone(),
-            revision: post.revision,
-        };
-        let now = Timestamp::now();
-        self.0.keep_posted(incident, channel, &posted, now).await
+        self.0
+            .keep_posted(thread, channel, post, Timestamp::now())
+            .await
     }
 
-    async fn count(&self, key: &ChangeKey, of: (&str, &str, &str)) -> Result<u64, JournalError> {
-        self.0.count_repeat(key, of, Timestamp::now()).await
+    async fn count(&self, key: &ChangeKey, repeats: &Repeats) -> Result<u64, JournalError> {
+        self.0.count_repeat(key, repeats, Timestamp::now()).await
     }
 }

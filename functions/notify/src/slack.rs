@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use undrift_core::notice::Notice;
-use undrift_core::notice::route::{Route, goes_to};
+use undrift_core::notice::route::{ChannelName, Route, goes_to};
 use undrift_core::notice::slack;
 
 use crate::channel::{Channel, Failure, Told};
@@ -32,6 +32,7 @@ pub struct Slack {
     base: String,
     token: Secret,
     channel: String,
+    id: ChannelName,
     name: String,
     routes: Vec<Route>,
 }
@@ -40,12 +41,14 @@ impl Slack {
     /// The channel of that id, by the API at `base`.
     #[must_use]
     pub fn new(http: Http, base: &str, token: Secret, channel: &str, routes: Vec<Route>) -> Self {
+        let id = ChannelName::Slack(channel.to_owned());
         Self {
             http,
             base: base.to_owned(),
             token,
             channel: channel.to_owned(),
-            name: format!("slack:{channel}"),
+            name: id.to_string(),
+            id,
             routes,
         }
     }
@@ -171,7 +174,7 @@ impl Channel for Slack {
 
     fn takes(&self, told: &Told) -> bool {
         let notice = told.notice.as_ref();
-        notice.is_some_and(|notice| goes_to(&self.routes, notice, &self.name))
+        notice.is_some_and(|notice| goes_to(&self.routes, notice, &self.id))
     }
 
     fn threads(&self) -> bool {
@@ -196,11 +199,12 @@ impl Channel for Slack {
         self.say("chat.update", notice, message).await.map(|_| ())
     }
 
-    async fn reply(&self, id: &str, told: &Told) -> Result<(), Failure> {
+    async fn reply(&self, id: &str, told: &Told, loud: bool) -> Result<(), Failure> {
         let notice = of(told)?;
         let mut message = self.envelope(slack::details(notice), told, "details");
         if let Some(members) = message.as_object_mut() {
             members.insert("thread_ts".to_owned(), id.into());
+            members.insert("reply_broadcast".to_owned(), loud.into());
         }
         self.say("chat.postMessage", notice, message)
             .await

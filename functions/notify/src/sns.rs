@@ -2,14 +2,16 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
+use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sns::types::MessageAttributeValue;
-use undrift_aws::client::classify;
+use undrift_aws::client::{CONNECT_TIMEOUT, classify};
 use undrift_core::name::Arn;
-use undrift_core::notice::route::{Route, goes_to};
+use undrift_core::notice::route::{ChannelName, Route, goes_to};
 use undrift_core::notice::sns::{amazon_q, mail};
 use undrift_engine::port::{CallError, ErrorClass};
 
 use crate::channel::{Channel, Failure, Told};
+use crate::http::LONGEST;
 
 /// What a topic's subscribers read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +36,24 @@ impl Topic {
     #[must_use]
     pub fn new(config: &SdkConfig, arn: Arn, format: Format, routes: Vec<Route>) -> Self {
         Self {
-            client: Client::new(config),
+            client: Client::from_conf(
+                aws_sdk_sns::config::Builder::from(config)
+                    .timeout_config(patient())
+                    .build(),
+            ),
             arn,
             format,
             routes,
         }
     }
+}
+
+/// An answer that isn't waited for is one that may make people read the same twice.
+pub(crate) fn patient() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(LONGEST)
+        .build()
 }
 
 /// A failed call to AWS as a channel's failure.
@@ -60,7 +74,13 @@ impl Channel for Topic {
 
     fn takes(&self, told: &Told) -> bool {
         let notice = told.notice.as_ref();
-        notice.is_some_and(|notice| goes_to(&self.routes, notice, self.name()))
+        notice.is_some_and(|notice| {
+            let name = match self.format {
+                Format::Mail => ChannelName::Sns,
+                Format::AmazonQ => ChannelName::AmazonQ,
+            };
+            goes_to(&self.routes, notice, &name)
+        })
     }
 
     async fn send(&self, told: &Told) -> Result<String, Failure> {

@@ -76,9 +76,8 @@ async fn read<M: Marks>(entry: &Entry, marks: &M, metrics: &Metrics) -> Option<T
     };
     let times = match repeats(&record) {
         None => None,
-        Some((policy, actor, day)) => {
-            let of = (policy.as_str(), actor.as_str(), day.as_str());
-            let counted = marks.count(&record.key, of).await;
+        Some(repeats) => {
+            let counted = marks.count(&record.key, &repeats).await;
             counted
                 .inspect_err(|e| {
                     tracing::warn!(record = %record.key, error = %e,

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use undrift_aws::journal::post::{Posted, Thread};
+use undrift_core::notice::Repeats;
 use undrift_core::record::{ChangeKey, Outcome, OutcomeKind};
 use undrift_engine::port::JournalError;
 
-use super::testing::{entry, record};
+use super::testing::{entry, record, violation};
 use super::*;
 use crate::channel::Failure;
-use crate::deliver::{May, Post};
+use crate::deliver::May;
 
 type At = (ChangeKey, u32, String);
 
@@ -21,7 +23,8 @@ type At = (ChangeKey, u32, String);
 struct Kept {
     marks: Mutex<BTreeMap<At, (Timestamp, bool)>>,
     free: Mutex<Vec<At>>,
-    posts: Mutex<BTreeMap<(ChangeKey, String), Post>>,
+    posts: Mutex<BTreeMap<(String, String), Posted>>,
+    counted: Mutex<Vec<ChangeKey>>,
     fails: &'static str,
 }
 
@@ -86,24 +89,28 @@ impl Marks for Kept {
     }
     async fn posted(
         &self,
-        incident: &ChangeKey,
+        thread: Thread<'_>,
         channel: &str,
-    ) -> Result<Option<Post>, JournalError> {
-        let at = (incident.clone(), channel.to_owned());
+    ) -> Result<Option<Posted>, JournalError> {
+        let at = (format!("{thread:?}"), channel.to_owned());
         Ok(self.posts.lock().unwrap().get(&at).cloned())
     }
     async fn keep(
         &self,
-        incident: &ChangeKey,
+        thread: Thread<'_>,
         channel: &str,
-        post: &Post,
+        posted: &Posted,
     ) -> Result<(), JournalError> {
-        let at = (incident.clone(), channel.to_owned());
-        self.posts.lock().unwrap().insert(at, post.clone());
+        let at = (format!("{thread:?}"), channel.to_owned());
+        self.posts.lock().unwrap().insert(at, posted.clone());
         Ok(())
     }
-    async fn count(&self, _: &ChangeKey, _: (&str, &str, &str)) -> Result<u64, JournalError> {
-        Ok(1)
+    async fn count(&self, key: &ChangeKey, _: &Repeats) -> Result<u64, JournalError> {
+        let mut counted = self.counted.lock().unwrap();
+        if !counted.contains(key) {
+            counted.push(key.clone());
+        }
+        Ok(counted.len() as u64)
     }
 }
 
@@ -172,8 +179,9 @@ impl Channel for People {
     async fn edit(&self, id: &str, told: &Told) -> Result<(), Failure> {
         self.act(format!("edit {id} to {}", short(told))).await
     }
-    async fn reply(&self, id: &str, told: &Told) -> Result<(), Failure> {
-        self.act(format!("details {} under {id}", short(told)))
+    async fn reply(&self, id: &str, told: &Told, loud: bool) -> Result<(), Failure> {
+        let how = if loud { "loud " } else { "" };
+        self.act(format!("{how}details {} under {id}", short(told)))
             .await
     }
     async fn find(
@@ -186,7 +194,8 @@ impl Channel for People {
             None => format!("message {}", short(told)),
             Some(id) => format!("details {} under {id}", short(told)),
         };
-        Ok(self.told().contains(&what).then(|| short(told)))
+        let told_of = self.told().iter().any(|done| done.ends_with(&what));
+        Ok(told_of.then(|| short(told)))
     }
 }
 
@@ -262,6 +271,45 @@ async fn an_incident_has_one_message() {
             "edit e-1r1 to e-1r2",
             "details e-1r2 under e-1r1",
             "details undo-1r1 under e-1r1",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn repeats_share_a_message_and_are_loud_only_where_somebody_must_act() {
+    let (marks, people) = (Kept::default(), people(true, &[]));
+    let mut undo = record("undo-1", 1);
+    let undrift_core::record::Cause::Undo { of, .. } = &mut undo.cause else {
+        panic!("an undo");
+    };
+    *of = violation("e-2", 1, "reverted").key;
+    let mut elsewhere = violation("e-5", 1, "failed");
+    elsewhere.key.resource.id = undrift_core::name::ResourceId::parse("sg-2").unwrap();
+    let entries = [
+        entry("1", &violation("e-1", 1, "reverted")),
+        entry("2", &violation("e-2", 1, "reverted")),
+        entry("3", &violation("e-1", 2, "undone")),
+        entry("4", &violation("e-3", 1, "blocked")),
+        entry("5", &undo),
+        entry("6", &elsewhere),
+    ];
+    for _ in 0..2 {
+        assert!(run_all(&entries, &marks, &people).await.is_empty());
+    }
+    assert_eq!(
+        people[0].told(),
+        [
+            "message e-1r1",
+            "details e-1r1 under e-1r1",
+            "edit e-1r1 to e-2r1",
+            "details e-2r1 under e-1r1",
+            // The message shows a later change by now.
+            "details e-1r2 under e-1r1",
+            "edit e-1r1 to e-3r1",
+            "loud details e-3r1 under e-1r1",
+            "details undo-1r1 under e-1r1",
+            "message e-5r1",
+            "details e-5r1 under e-5r1",
         ]
     );
 }

@@ -3,7 +3,7 @@
 //! to look.
 
 use undrift_aws::config::safe_address;
-use undrift_core::notice::route::{Route, goes_to};
+use undrift_core::notice::route::{ChannelName, Route, goes_to};
 use undrift_core::notice::slack;
 
 use crate::channel::{Channel, Failure, Told};
@@ -37,7 +37,7 @@ impl Channel for Webhook {
 
     fn takes(&self, told: &Told) -> bool {
         let notice = told.notice.as_ref();
-        notice.is_some_and(|notice| goes_to(&self.routes, notice, self.name()))
+        notice.is_some_and(|notice| goes_to(&self.routes, notice, &ChannelName::Webhook))
     }
 
     async fn send(&self, told: &Told) -> Result<String, Failure> {

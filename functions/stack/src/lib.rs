@@ -7,10 +7,12 @@
 mod build;
 mod journal;
 mod ledger;
+mod notices;
 mod stack;
 mod table;
 
 pub use build::{Binaries, BuildError};
 pub use journal::ReadError;
 pub use ledger::{Ledger, Undone};
+pub use notices::{CHANNEL, everything};
 pub use stack::{Deployment, REVERT_ROLE, Stack, StackError, UNDO_ROLE};

@@ -9,11 +9,12 @@ use undrift_core::record::{ChangeKey, Record};
 use undrift_documents::Documents;
 use undrift_local::{
     Account, ApiError, Client, Function, FunctionError, FunctionSpec, LocalError, LogSink, Queue,
-    QueueOptions,
+    QueueOptions, Slack,
 };
 
 use crate::journal::ReadError;
 use crate::ledger::{Ledger, Undone, understood, undo_request};
+use crate::notices::Notices;
 use crate::table;
 use crate::{Binaries, BuildError};
 
@@ -91,6 +92,8 @@ pub struct Stack {
     pub notify: Function,
     /// The queue that feeds the reverting function.
     pub queue: Queue,
+    /// The workspace that notices are posted to.
+    pub slack: Slack,
     inbox: String,
     /// The policies and settings that were deployed.
     pub documents: Documents,
@@ -108,13 +111,13 @@ impl Stack {
             })?;
         documents.settings.deployment = Some(Mode::Revert);
         (deployment.settings)(&mut documents.settings);
+        let admin = account.admin();
+        let notices = Notices::make(&admin, &mut documents.settings).await?;
         let folder = tempfile::tempdir()?;
         let bundle = folder.path().join("bundle.json");
         std::fs::write(&bundle, documents.bundle())?;
 
-        let admin = account.admin();
         let stream = table::table(&admin).await?;
-        let (topic, inbox) = table::topic(&admin).await?;
         let queue = account.queue(
             REVERT_ROLE,
             QueueOptions {
@@ -150,10 +153,8 @@ impl Stack {
         let revert = account.run_function(revert).await?;
         let undo = spec(UNDO_ROLE, environment(UNDO_ROLE, "undo"), 1)?;
         let undo = account.run_function(undo).await?;
-        let told = vec![
-            ("UNDRIFT_TABLE".to_owned(), table::TABLE.to_owned()),
-            ("UNDRIFT_TOPIC_ARN".to_owned(), topic),
-        ];
+        let mut told = notices.environment;
+        told.push(("UNDRIFT_BUNDLE".to_owned(), bundle.display().to_string()));
         let notify = account.run_function(spec(NOTIFY_ROLE, told, 1)?).await?;
 
         let kinds = undrift_documents::kinds();
@@ -172,7 +173,8 @@ impl Stack {
             undo,
             notify,
             queue,
-            inbox,
+            slack: notices.slack,
+            inbox: notices.inbox,
             documents,
             _folder: folder,
         })

@@ -30,33 +30,34 @@ pub(crate) async fn table(admin: &Client) -> Result<String, ApiError> {
     Ok(text(&made, "/TableDescription/LatestStreamArn"))
 }
 
-/// Makes the topic, and a queue that is subscribed to it; gives the topic's ARN and the queue's
-/// address.
-pub(crate) async fn topic(admin: &Client) -> Result<(String, String), ApiError> {
-    let topic = admin
-        .call("sns", "CreateTopic", json!({"Name": "undrift"}))
-        .await?;
-    let topic = text(&topic, "/TopicArn");
+/// A queue that takes what topics publish.
+pub(crate) struct Inbox {
+    /// Its address.
+    pub(crate) url: String,
+    arn: String,
+}
+
+/// Makes the queue.
+pub(crate) async fn inbox(admin: &Client) -> Result<Inbox, ApiError> {
     let queue = admin
         .call("sqs", "CreateQueue", json!({"QueueName": "undrift-inbox"}))
         .await?;
-    let queue = text(&queue, "/QueueUrl");
-    let arn = admin
-        .call(
-            "sqs",
-            "GetQueueAttributes",
-            json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]}),
-        )
-        .await?;
+    let url = text(&queue, "/QueueUrl");
+    let input = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
+    let arn = admin.call("sqs", "GetQueueAttributes", input).await?;
     let arn = text(&arn, "/Attributes/QueueArn");
-    admin
-        .call(
-            "sns",
-            "Subscribe",
-            json!({"TopicArn": topic, "Protocol": "sqs", "Endpoint": arn}),
-        )
+    Ok(Inbox { url, arn })
+}
+
+/// Makes a topic that the queue is subscribed to; gives its ARN.
+pub(crate) async fn topic(admin: &Client, name: &str, inbox: &Inbox) -> Result<String, ApiError> {
+    let topic = admin
+        .call("sns", "CreateTopic", json!({"Name": name}))
         .await?;
-    Ok((topic, queue))
+    let topic = text(&topic, "/TopicArn");
+    let input = json!({"TopicArn": topic, "Protocol": "sqs", "Endpoint": inbox.arn});
+    admin.call("sns", "Subscribe", input).await?;
+    Ok(topic)
 }
 
 pub(crate) fn text(value: &Value, pointer: &str) -> String {

@@ -1,13 +1,10 @@
 //! The environment of the function that tells people.
 
+use std::path::PathBuf;
+
 use undrift_core::name::Arn;
-use undrift_core::notice::route::Route;
 
-use super::{ConfigError, Reader, wrong};
-
-const ROUTES: &str = "a JSON list of {\"channels\": […], \"severity\"?, \"policies\"?, \
-    \"accounts\"?}; a channel is `sns`, `amazon-q`, `webhook` or `slack:<channel's id>` and has \
-    its topic or secret set";
+use super::{ConfigError, Reader, beside, wrong};
 
 /// Nobody else reads what is sent there: https, or this machine.
 #[must_use]
@@ -41,8 +38,8 @@ pub struct NotifyEnvironment {
     pub slack_webhook: Option<String>,
     /// `UNDRIFT_SLACK_URL`: where Slack's API is. Anything but https only on this machine.
     pub slack_url: String,
-    /// `UNDRIFT_ROUTES`: who gets which notices, as JSON; without routes the topics get all.
-    pub routes: Vec<Route>,
+    /// `UNDRIFT_BUNDLE`: the bundle, whose settings say who gets which notices.
+    pub bundle: PathBuf,
     /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets.
     pub function: String,
 }
@@ -74,23 +71,6 @@ impl NotifyEnvironment {
         if !safe_address(&slack_url) {
             return Err(wrong("UNDRIFT_SLACK_URL", &slack_url, URL));
         }
-        let routes = read.optional("UNDRIFT_ROUTES").unwrap_or("[]".to_owned());
-        let has = |channel: &str| match channel.strip_prefix("slack:") {
-            Some(id) => {
-                let plain = id.chars().all(|c| c.is_ascii_alphanumeric());
-                slack_token.is_some() && plain && (1..=40).contains(&id.len())
-            }
-            None => match channel {
-                "sns" => true,
-                "amazon-q" => chat.is_some(),
-                "webhook" => slack_webhook.is_some(),
-                _ => false,
-            },
-        };
-        let routes = serde_json::from_str::<Vec<Route>>(&routes)
-            .ok()
-            .filter(|all| all.iter().flat_map(|r| &r.channels).all(|c| has(c)))
-            .ok_or_else(|| wrong("UNDRIFT_ROUTES", &routes, ROUTES))?;
         Ok(Self {
             table: read.needed("UNDRIFT_TABLE", "the name of Undrift's DynamoDB table")?,
             topic: topic(
@@ -102,7 +82,9 @@ impl NotifyEnvironment {
             slack_token,
             slack_webhook,
             slack_url: slack_url.trim_end_matches('/').to_owned(),
-            routes,
+            bundle: read
+                .optional("UNDRIFT_BUNDLE")
+                .map_or_else(|| beside(get), PathBuf::from),
             function: read
                 .optional("AWS_LAMBDA_FUNCTION_NAME")
                 .unwrap_or_else(|| "undrift-notify".to_owned()),

@@ -8,6 +8,7 @@ use undrift_engine::port::JournalError;
 use super::attribute::Item;
 use super::items::{RECORD_LIFE, TTL};
 use super::keys::{of_delivery, of_post};
+use super::post::{Posted, Shown, Thread};
 use super::table::{DynamoJournal, Failure, Put};
 use super::wire;
 
@@ -28,15 +29,6 @@ pub enum Delivery {
         /// It was told of.
         done: bool,
     },
-}
-
-/// An incident's one message on a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Posted {
-    /// The channel's id of the message.
-    pub id: String,
-    /// The revision it shows.
-    pub revision: u32,
 }
 
 impl DynamoJournal {
@@ -171,36 +163,49 @@ impl DynamoJournal {
         }
     }
 
-    /// The incident's message on a channel, if it has one.
+    /// The message that an incident or an actor's repeats have on a channel, if there is one.
     pub async fn posted(
         &self,
-        incident: &ChangeKey,
+        thread: Thread<'_>,
         channel: &str,
     ) -> Result<Option<Posted>, JournalError> {
-        let doing = format!("looking for the message of {incident} on {channel}");
-        let item = self.get(&doing, &of_post(incident, channel)).await?;
+        let doing = format!("looking for a message on {channel}");
+        let item = self.get(&doing, &of_post(thread, channel)).await?;
+        let shown = |item: &Item, of: &str| {
+            Some(Shown {
+                at: item.get_number(&format!("{of}_at"))?,
+                event: item.get_text(&format!("{of}_event"))?.to_owned(),
+                revision: item.get_number(&format!("{of}_revision"))?,
+            })
+        };
         Ok(item.and_then(|item| {
             Some(Posted {
                 id: item.get_text("message_id")?.to_owned(),
-                revision: item.get_number("revision")?,
+                first: shown(&item, "first")?,
+                shows: shown(&item, "shows")?,
             })
         }))
     }
 
-    /// Remembers the incident's message on a channel.
+    /// Remembers a message.
     pub async fn keep_posted(
         &self,
-        incident: &ChangeKey,
+        thread: Thread<'_>,
         channel: &str,
         posted: &Posted,
         now: Timestamp,
     ) -> Result<(), JournalError> {
-        let doing = format!("remembering the message of {incident} on {channel}");
+        let doing = format!("remembering a message on {channel}");
         let end = now.saturating_add(RECORD_LIFE).unwrap_or(now);
-        let item = Item::new(&of_post(incident, channel), "post")
+        let mut item = Item::new(&of_post(thread, channel), "post")
             .text("message_id", &posted.id)
-            .number("revision", posted.revision)
             .number(TTL, end.as_second());
+        for (of, shown) in [("first", &posted.first), ("shows", &posted.shows)] {
+            item = item
+                .number(&format!("{of}_at"), shown.at)
+                .text(&format!("{of}_event"), &shown.event)
+                .number(&format!("{of}_revision"), shown.revision);
+        }
         let mut put = Put::new(item);
         put.condition = None;
         self.put(&doing, put).await?;

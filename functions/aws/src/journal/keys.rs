@@ -8,15 +8,18 @@
 //! | the delivery of a revision to a channel | the record's | `sent#<channel>#r0000000001` |
 //! | an incident's message on a channel | the record's | `post#<channel>` |
 //! | how often an actor broke a policy on a day | `repeat#<policy>#<day>#<sha256 of the actor>` | `count` |
+//! | the message of those repeats on one resource | the same | `post#<channel>#<sha256 of the resource>` |
 //! | a cap's counter | `cap#<of>#<name>#<window's begin>` | `count` |
 //! | a message that was not understood | `rejected#<sha256>` | `message` |
 //!
 //! Event ids and resource ids hold no `#`, so no two things share a key. `DynamoDB` allows 2048
 //! bytes for the partition key and 1024 for the sort key; the longest here is below 1400.
 
+use super::post::Thread;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use undrift_core::kind::ResourceRef;
+use undrift_core::notice::Repeats;
 use undrift_core::record::ChangeKey;
 use undrift_engine::port::CapKey;
 
@@ -120,12 +123,37 @@ pub fn of_delivery(key: &ChangeKey, revision: u32, channel: &str) -> Key {
     }
 }
 
-/// The key of an incident's one message on a channel.
+/// The key of the one message that an incident, or an actor's repeats, have on a channel.
 #[must_use]
-pub fn of_post(incident: &ChangeKey, channel: &str) -> Key {
+pub fn of_post(thread: Thread<'_>, channel: &str) -> Key {
+    match thread {
+        Thread::Incident(key) => Key {
+            pk: record_partition(key),
+            sk: format!("post#{channel}"),
+        },
+        Thread::Repeats(repeats, resource) => {
+            let ResourceRef {
+                account,
+                region,
+                kind,
+                id,
+            } = resource;
+            let resource = digest(format!("{account}#{region}#{kind}#{id}").as_bytes());
+            Key {
+                sk: format!("post#{channel}#{resource}"),
+                ..of_repeats(repeats)
+            }
+        }
+    }
+}
+
+/// The key of the counter of an actor's repeats.
+#[must_use]
+pub fn of_repeats(repeats: &Repeats) -> Key {
+    let Repeats { policy, actor, day } = repeats;
     Key {
-        pk: record_partition(incident),
-        sk: format!("post#{channel}"),
+        pk: format!("repeat#{policy}#{day}#{}", digest(actor.as_bytes())),
+        sk: "count".to_owned(),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use jiff::Timestamp;
+use undrift_core::notice::Repeats;
 use undrift_core::record::ChangeKey;
 use undrift_engine::port::JournalError;
 
 use super::items::TTL;
-use super::keys::{Key, digest, record_partition};
+use super::keys::{digest, of_repeats, record_partition};
 use super::table::{DynamoJournal, Failure};
 use super::wire;
 
@@ -22,14 +23,11 @@ impl DynamoJournal {
     pub async fn count_repeat(
         &self,
         record: &ChangeKey,
-        (policy, actor, day): (&str, &str, &str),
+        repeats: &Repeats,
         now: Timestamp,
     ) -> Result<u64, JournalError> {
         let doing = format!("counting the repeats of {record}");
-        let key = Key {
-            pk: format!("repeat#{policy}#{day}#{}", digest(actor.as_bytes())),
-            sk: "count".to_owned(),
-        };
+        let key = of_repeats(repeats);
         let id = digest(record_partition(record).as_bytes());
         let id: String = id.chars().take(24).collect();
         let counted = self

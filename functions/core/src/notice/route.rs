@@ -1,26 +1,85 @@
 //! Who gets a notice: by severity, policy and account.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Notice;
 use crate::name::{AccountId, PolicyId};
 use crate::policy::Severity;
 
 /// Which notices go to which channels. What a route doesn't name it doesn't ask about.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// Where to: `sns`, `amazon-q`, `webhook`, `slack:<channel's id>`.
-    pub channels: Vec<String>,
+    /// Where to.
+    pub channels: Vec<ChannelName>,
     /// Of this severity or worse.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
     /// Found by one of these policies.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policies: Option<Vec<PolicyId>>,
     /// On a resource of one of these accounts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Vec<AccountId>>,
+}
+
+/// A channel that notices go to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ChannelName {
+    /// `sns`: the topic for mail and programs.
+    Sns,
+    /// `amazon-q`: the topic that Amazon Q Developer posts to chats from.
+    AmazonQ,
+    /// `webhook`: Slack's incoming webhook.
+    Webhook,
+    /// `slack:<id>`: a channel in Slack, by its id, such as `C012AB3CD`.
+    Slack(String),
+}
+
+/// A text that names no channel.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no channel: `sns`, `amazon-q`, `webhook`, or `slack:` with a channel's id, such as \
+     `slack:C012AB3CD`"
+)]
+pub struct NoChannel(String);
+
+impl TryFrom<String> for ChannelName {
+    type Error = NoChannel;
+    fn try_from(text: String) -> Result<Self, NoChannel> {
+        Ok(match text.as_str() {
+            "sns" => Self::Sns,
+            "amazon-q" => Self::AmazonQ,
+            "webhook" => Self::Webhook,
+            other => match other.strip_prefix("slack:") {
+                Some(id)
+                    if (1..=40).contains(&id.len())
+                        && id.chars().all(|c| c.is_ascii_alphanumeric()) =>
+                {
+                    Self::Slack(id.to_owned())
+                }
+                _ => return Err(NoChannel(text.chars().take(100).collect())),
+            },
+        })
+    }
+}
+
+impl From<ChannelName> for String {
+    fn from(channel: ChannelName) -> Self {
+        channel.to_string()
+    }
+}
+
+impl std::fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sns => f.write_str("sns"),
+            Self::AmazonQ => f.write_str("amazon-q"),
+            Self::Webhook => f.write_str("webhook"),
+            Self::Slack(id) => write!(f, "slack:{id}"),
+        }
+    }
 }
 
 impl Route {
@@ -49,11 +108,11 @@ impl Route {
 /// The channel is one of a notice's: some route that takes the notice names it. Without routes
 /// everything goes to every channel.
 #[must_use]
-pub fn goes_to(routes: &[Route], notice: &Notice, channel: &str) -> bool {
+pub fn goes_to(routes: &[Route], notice: &Notice, channel: &ChannelName) -> bool {
     routes.is_empty()
         || routes
             .iter()
-            .any(|r| r.channels.iter().any(|c| c == channel) && r.takes(notice))
+            .any(|r| r.channels.contains(channel) && r.takes(notice))
 }
 
 #[cfg(test)]
@@ -71,7 +130,7 @@ mod tests {
         bare.severity = None;
         bare.found.clear();
         let to = |route: Value| -> Vec<Route> {
-            serde_json::from_value(json!([{"channels": ["elsewhere"]}, route])).unwrap()
+            serde_json::from_value(json!([{"channels": ["slack:C9"]}, route])).unwrap()
         };
         let policy = "ec2-security-group-open-admin-ports";
         for (route, notice, goes) in [
@@ -125,13 +184,20 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(goes_to(&to(route.clone()), notice, "sns"), goes, "{route}");
+            assert_eq!(
+                goes_to(&to(route.clone()), notice, &ChannelName::Sns),
+                goes,
+                "{route}"
+            );
         }
-        assert!(goes_to(&[], &found, "sns"));
+        assert!(goes_to(&[], &found, &ChannelName::Sns));
         for wrong in [
             json!({"severity": "low"}),
             json!({"channels": ["sns"], "tags": []}),
             json!({"channels": ["sns"], "severity": "bad"}),
+            json!({"channels": ["mail"]}),
+            json!({"channels": ["slack:"]}),
+            json!({"channels": ["slack:#general"]}),
         ] {
             assert!(serde_json::from_value::<Route>(wrong).is_err());
         }

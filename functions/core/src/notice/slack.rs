@@ -77,13 +77,15 @@ pub fn message(notice: &Notice) -> Value {
     json!({"text": fallback(notice), "blocks": blocks})
 }
 
-/// What goes to the incident's thread: the nine questions as this revision answers them.
+/// What goes to the incident's thread: how to undo it, and the nine questions as this revision
+/// answers them.
 #[must_use]
 pub fn details(notice: &Notice) -> Value {
-    let mut blocks = vec![section(&plain(
-        &format!("{}: {}", notice.verb(), notice.reason),
-        SECTION,
-    ))];
+    let head = format!("{}: {}", notice.title(), notice.reason);
+    let mut blocks = vec![section(&plain(&head, SECTION))];
+    if let Some(undo) = &notice.undo {
+        blocks.push(section(&mrkdwn(&format!("*Undo*\n{}", code(undo, 2000)))));
+    }
     blocks.extend(notice.found.iter().take(10).map(|found| {
         let head = code(&found.policy, 200);
         let lines = fenced(&found.evidence, 1500);
@@ -379,12 +381,12 @@ mod tests {
             "- ingress: 0.0.0.0/0 (sgr-1)",
             "2 of ingress",
             "undrift undo e-1/sg-1",
-            "It is the 7th time today by Dev/maya.",
+            "It is the 7th time today by the same role (Dev).",
             "cloudtrailv2",
         ] {
             assert!(text.contains(said), "{said} is not in {text}");
         }
-        assert_eq!(details(&notice)["blocks"].as_array().unwrap().len(), 11);
+        assert_eq!(details(&notice)["blocks"].as_array().unwrap().len(), 12);
     }
 
     #[test]

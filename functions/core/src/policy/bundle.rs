@@ -73,6 +73,20 @@ struct Stored {
     content: Content,
 }
 
+impl Stored {
+    fn read(text: &str) -> Result<Self, BundleError> {
+        let stored: Self = serde_json::from_str(text)?;
+        let actual = sha256(canonical(&stored.content).as_bytes());
+        if actual == stored.digest {
+            return Ok(stored);
+        }
+        Err(BundleError::Altered {
+            actual,
+            stated: stored.digest,
+        })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Content {
     policies: Vec<Policy>,
@@ -112,21 +126,19 @@ impl Bundle {
 
     /// Reads what [`Bundle::write`] wrote, checks its digest and compiles it.
     pub fn read(text: &str, kinds: Kinds<'_>) -> Result<Self, BundleError> {
-        let stored: Stored = serde_json::from_str(text)?;
-        let actual = sha256(canonical(&stored.content).as_bytes());
-        if actual != stored.digest {
-            return Err(BundleError::Altered {
-                actual,
-                stated: stored.digest,
-            });
-        }
+        let Stored { digest, content } = Stored::read(text)?;
         Self::compile(
-            stored.content.policies,
-            stored.content.settings,
-            stored.content.exemptions,
-            actual,
+            content.policies,
+            content.settings,
+            content.exemptions,
+            digest,
             kinds,
         )
+    }
+
+    /// The settings alone of what [`Bundle::write`] wrote, its digest checked.
+    pub fn read_settings(text: &str) -> Result<Settings, BundleError> {
+        Ok(Stored::read(text)?.content.settings)
     }
 
     /// Compiles documents without a bundle's text in between.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Mode, Policy};
 use crate::name::{AccountId, Arn, PolicyId};
+use crate::notice::route::Route;
 
 /// Modes of one list: a default and what replaces it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,9 @@ pub struct Settings {
     /// Roles of approved pipelines: what they break is proposed, never reverted behind their back.
     #[serde(default)]
     pub approved_pipelines: Vec<Arn>,
+    /// Who is told of what. Without any, every channel that the deployment has gets everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Route>,
 }
 
 impl Settings {

@@ -2,12 +2,13 @@
 
 use undrift_core::expression::Expression;
 use undrift_core::kind::Kinds;
+use undrift_core::notice::route::Route;
 use undrift_core::policy::Settings;
 
 use super::unknown;
 use crate::Document;
 use crate::error::Fault;
-use crate::yaml::{Node, Step::In};
+use crate::yaml::{Node, Step::At, Step::In};
 
 /// `known`: the ids of all policies, where all of them were looked at.
 pub(crate) fn settings(
@@ -29,6 +30,9 @@ pub(crate) fn settings(
                 ));
             }
         }
+    }
+    for (at, route) in settings.notices.iter().enumerate() {
+        faults.extend(notices(route, at, places, known));
     }
     for (id, values) in &settings.params {
         let Some(document) = policies.iter().find(|d| d.policy.id == *id) else {
@@ -56,6 +60,43 @@ pub(crate) fn settings(
                 places.key(&[In("params"), In(id.as_str())]),
                 why.to_string(),
             ));
+        }
+    }
+    faults
+}
+
+/// A route that takes nothing, or goes nowhere, is a mistake.
+fn notices(route: &Route, at: usize, places: &Node, known: Option<&[String]>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut empty = |list: &'static str, is_empty: bool, means: &str| {
+        if is_empty {
+            faults.push(Fault::new(
+                places.key(&[In("notices"), At(at), In(list)]),
+                format!("an empty list {means}; leave `{list}` out, or name some"),
+            ));
+        }
+    };
+    empty("channels", route.channels.is_empty(), "goes nowhere");
+    let takes_nothing = "takes no notice at all";
+    empty(
+        "policies",
+        route.policies.as_deref() == Some(&[]),
+        takes_nothing,
+    );
+    empty(
+        "accounts",
+        route.accounts.as_deref() == Some(&[]),
+        takes_nothing,
+    );
+    if let (Some(known), Some(named)) = (known, &route.policies) {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        for (index, id) in named.iter().enumerate() {
+            if !known.contains(&id.as_str()) {
+                faults.push(Fault::new(
+                    places.value(&[In("notices"), At(at), In("policies"), At(index)]),
+                    unknown("policy", id.as_str(), &known),
+                ));
+            }
         }
     }
     faults
