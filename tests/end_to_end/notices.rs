@@ -157,7 +157,7 @@ async fn repeats_share_a_message_and_are_counted() {
         panic!("{:#?}", tellings(&messages));
     };
     let said = words(message);
-    let expected = "It is the 3rd time today by the same role (Dev).";
+    let expected = "It is the 3rd critical violation today by the same role (Dev).";
     assert!(said.contains(expected), "{said}");
     assert_eq!(messages.len(), 4);
 }

@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use support::Table;
 use undrift_aws::journal::post::{Posted, Shown, Thread};
 use undrift_core::notice::Repeats;
-use undrift_core::policy::{Exemption, Scope};
+use undrift_core::policy::{Exemption, Scope, Severity};
 use undrift_core::record::{Outcome, OutcomeKind};
 use undrift_engine::port::{CapKey, Claim, Claimed, Close, Closed, Journal, Release};
 use undrift_local::FaultAction;
@@ -331,7 +331,7 @@ async fn a_revision_is_told_of_once() {
     assert_eq!(begin(later(121)).await.unwrap(), taken);
     // Messages are kept.
     let repeats = |actor: &str| Repeats {
-        policy: "p".to_owned(),
+        severity: Severity::Critical,
         actor: actor.to_owned(),
         day: "2026-01-24".to_owned(),
     };

@@ -5,7 +5,9 @@
 
 mod group;
 mod scenes;
+mod slack;
 mod stage;
+mod ways;
 
 pub(crate) use scenes::play;
 pub(crate) use stage::Stage;

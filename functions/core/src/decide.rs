@@ -60,7 +60,7 @@ impl std::fmt::Display for Why {
             Self::Compliant => f.write_str("nothing that this change brought breaks a policy"),
             Self::NotJudged => f.write_str("no policy listens to this event"),
             Self::Exempt { exemption, until } => {
-                write!(f, "exemption `{exemption}` covers it until {until}")
+                write!(f, "exemption `{exemption}` covers it until {until:.0}")
             }
             Self::Observing => f.write_str("the mode in force is observe"),
             Self::NeedsApproval => f.write_str("the mode in force is approve"),

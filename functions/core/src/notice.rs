@@ -55,7 +55,7 @@ pub struct Notice {
     pub left_alone: Vec<String>,
     /// The nine questions.
     pub answers: Vec<Answer>,
-    /// The how manieth of its sort it is today: same actor, same policy. 1 is the first.
+    /// The how manieth of its sort it is today: same actor, same severity. 1 is the first.
     pub times_today: Option<u64>,
     /// How to take the revert back.
     pub undo: Option<String>,
@@ -164,18 +164,22 @@ impl Notice {
             .unwrap_or_default()
     }
 
-    /// `3rd time today by the same role (Dev)`; nothing the first time.
+    /// `3rd critical violation today by the same role (Dev)`; nothing the first time.
     #[must_use]
     pub fn again(&self) -> Option<String> {
-        let times = self.times_today.filter(|times| *times > 1)?;
-        let actor = Arn::parse(&self.repeats.as_ref()?.actor).ok();
+        let times = ordinal(self.times_today.filter(|times| *times > 1)?);
+        let repeats = self.repeats.as_ref()?;
+        let actor = Arn::parse(&repeats.actor).ok();
         let by = match &actor {
             Some(arn) if arn.as_str().contains(":role/") => "the same role",
             Some(arn) if arn.as_str().contains(":user/") => "the same user",
             _ => "the same principal",
         };
         let name = actor.map_or_else(|| self.who.clone(), |arn| clean(arn.short()));
-        Some(format!("{} time today by {by} ({name})", ordinal(times)))
+        let severity = word(repeats.severity);
+        Some(format!(
+            "{times} {severity} violation today by {by} ({name})"
+        ))
     }
 
     /// A person has to do something about it.
@@ -218,7 +222,8 @@ impl Notice {
 }
 
 /// A severity as documents write it.
-pub(crate) fn word(severity: Severity) -> &'static str {
+#[must_use]
+pub fn word(severity: Severity) -> &'static str {
     match severity {
         Severity::Low => "low",
         Severity::Medium => "medium",
@@ -230,8 +235,8 @@ pub(crate) fn word(severity: Severity) -> &'static str {
 /// What repeats of a record are counted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repeats {
-    /// The worst of the policies that were broken.
-    pub policy: String,
+    /// How bad the worst of it was: what is worse than before is no repeat.
+    pub severity: Severity,
     /// Who broke it: the principal, whatever its session is named.
     pub actor: String,
     /// The day it happened on (UTC), as `2026-01-24`.
@@ -244,12 +249,8 @@ pub fn repeats(record: &Record) -> Option<Repeats> {
     let Cause::Change(change) = &record.cause else {
         return None;
     };
-    let violated = record.assessments.iter();
-    let worst = violated
-        .filter(|a| a.verdict == Verdict::Violated)
-        .max_by_key(|a| a.severity)?;
     Some(Repeats {
-        policy: worst.policy.to_string(),
+        severity: record.severity()?,
         actor: change.actor.key().to_owned(),
         day: change.time.strftime("%Y-%m-%d").to_string(),
     })
@@ -354,7 +355,7 @@ mod tests {
         assert_eq!(notice.title(), "Reverted ec2/security-group sg-1");
         assert_eq!(
             notice.again().unwrap(),
-            "3rd time today by the same role (Dev)"
+            "3rd critical violation today by the same role (Dev)"
         );
         assert_eq!(notice.undo.as_deref(), Some("undrift undo e-1/sg-1"));
         assert_eq!(notice.diff.len(), 1);
@@ -363,7 +364,7 @@ mod tests {
         assert!(!notice.follows());
         assert_eq!(notice.attributes()["severity"], "critical");
         let repeats = repeats(&record).unwrap();
-        assert_eq!(repeats.policy, "ec2-security-group-open-admin-ports");
+        assert_eq!(repeats.severity, Severity::Critical);
         assert_eq!(repeats.actor, "arn:aws:iam::123456789012:role/Dev");
         assert_eq!(repeats.day, "2026-01-24");
     }

@@ -62,6 +62,6 @@ pub use queue::{DeadLetter, Delivery, Queue, QueueFaults, QueueOptions};
 pub use request::{Identified, Raw, Scope};
 pub use response::{Refusal, Understood, error_code, understand};
 pub use runtime::{Function, FunctionError, FunctionSpec, LogSink};
-pub use slack::{Slack, SlackFault, SlackMessage, SlackOptions, Span, spans};
+pub use slack::{Slack, SlackFault, SlackMessage, SlackOptions, Span, spans, unescaped};
 pub use venv::{Progress, Venv};
 pub use wire::{Wire, WireEntry};

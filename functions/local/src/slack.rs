@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::error::LocalError;
 use crate::http::Server;
 
-pub use mrkdwn::{Span, spans};
+pub use mrkdwn::{Span, spans, unescaped};
 
 /// What a call comes to instead of what it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

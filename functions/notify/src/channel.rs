@@ -14,7 +14,7 @@ pub struct Told {
     pub record: Record,
     /// What people are told; `None`: it is no news.
     pub notice: Option<Notice>,
-    /// How often its actor broke its policy that day.
+    /// How often its actor broke policies as badly that day.
     pub times_today: Option<u64>,
 }
 

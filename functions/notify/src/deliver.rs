@@ -79,7 +79,7 @@ pub trait Marks: Send + Sync {
         posted: &Posted,
     ) -> impl Future<Output = Result<(), JournalError>> + Send;
 
-    /// Counts a record among those of its actor, policy and day, once.
+    /// Counts a record among those of its actor, severity and day, once.
     fn count(
         &self,
         key: &ChangeKey,

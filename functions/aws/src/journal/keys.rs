@@ -7,7 +7,7 @@
 //! | a record's revisions | `record#<account>#<region>#<event>#<kind>#<id>` | `r0000000001` … |
 //! | the delivery of a revision to a channel | the record's | `sent#<channel>#r0000000001` |
 //! | an incident's message on a channel | the record's | `post#<channel>` |
-//! | how often an actor broke a policy on a day | `repeat#<policy>#<day>#<sha256 of the actor>` | `count` |
+//! | an actor's violations of a severity on a day | `repeat#<severity>#<day>#<sha256 of the actor>` | `count` |
 //! | the message of those repeats on one resource | the same | `post#<channel>#<sha256 of the resource>` |
 //! | a cap's counter | `cap#<of>#<name>#<window's begin>` | `count` |
 //! | a message that was not understood | `rejected#<sha256>` | `message` |
@@ -19,7 +19,7 @@ use super::post::Thread;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use undrift_core::kind::ResourceRef;
-use undrift_core::notice::Repeats;
+use undrift_core::notice::{Repeats, word};
 use undrift_core::record::ChangeKey;
 use undrift_engine::port::CapKey;
 
@@ -150,9 +150,14 @@ pub fn of_post(thread: Thread<'_>, channel: &str) -> Key {
 /// The key of the counter of an actor's repeats.
 #[must_use]
 pub fn of_repeats(repeats: &Repeats) -> Key {
-    let Repeats { policy, actor, day } = repeats;
+    let Repeats {
+        severity,
+        actor,
+        day,
+    } = repeats;
+    let severity = word(*severity);
     Key {
-        pk: format!("repeat#{policy}#{day}#{}", digest(actor.as_bytes())),
+        pk: format!("repeat#{severity}#{day}#{}", digest(actor.as_bytes())),
         sk: "count".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use undrift_core::record::{ChangeKey, Record};
 pub enum Thread<'a> {
     /// An incident.
     Incident(&'a ChangeKey),
-    /// All incidents of an actor with a policy on a resource, of a day.
+    /// All violations of one severity by an actor on a resource, of a day.
     Repeats(&'a Repeats, &'a ResourceRef),
 }
 

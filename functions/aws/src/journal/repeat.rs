@@ -1,4 +1,4 @@
-//! How often an actor broke a policy on a day, each record counted once.
+//! How often an actor broke policies on a day, each record counted once.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ const LIFE: i64 = 3 * 24 * 3600;
 const MOST: u64 = 1000;
 
 impl DynamoJournal {
-    /// Counts a record among those of its policy, actor and day; gives the how manieth it is, at
+    /// Counts a record among those of its severity, actor and day; gives the how manieth it is, at
     /// most 1000. Counting it again, or after an answer that got lost, changes nothing, but may
     /// then give the count as it stands by now.
     pub async fn count_repeat(

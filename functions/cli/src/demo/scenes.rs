@@ -4,35 +4,39 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use undrift_core::record::{OutcomeKind, Record};
-use undrift_local::{Account, Client, QueueFaults};
+use undrift_local::{Account, Client, QueueFaults, SlackMessage};
 use undrift_stack::{Stack, StackError, Undone};
 
 use super::Stage;
 use super::group::{Group, words};
-use crate::ending::Failure;
+use super::ways::{open, ways};
+use crate::ending::{Failure, counted};
 use crate::paper;
 use crate::shell::plain;
 
-const WORLD: &str = "0.0.0.0/0";
+pub(super) const WORLD: &str = "0.0.0.0/0";
 /// How long the demo waits for something to happen before it says that it didn't.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// The story's own time from the opening to the closing: 10:00 to 13:15.
 const STORY: Duration = Duration::from_mins(3 * 60 + 15);
 
 /// The people and things of the play.
-struct Cast {
+pub(super) struct Cast {
     account: Account,
     stack: Stack,
-    maya: Client,
+    pub(super) maya: Client,
     tom: Client,
-    group: Group,
+    pub(super) group: Group,
     /// The group before anybody opened it.
-    before: Vec<Value>,
+    pub(super) before: Vec<Value>,
     /// The office's rule.
-    office: String,
+    pub(super) office: String,
     /// How long each opening lasted.
-    lasted: Vec<Duration>,
+    pub(super) lasted: Vec<Duration>,
 }
+
+/// How many ways were tried when a colleague comes by.
+const BEFORE_THE_COLLEAGUE: usize = 3;
 
 /// Plays the demo; gives how much was not as it should be.
 pub(crate) async fn play(
@@ -42,9 +46,17 @@ pub(crate) async fn play(
 ) -> Result<usize, Failure> {
     story(stage).await?;
     let mut cast = cast(stage, account, stack).await?;
-    six_ways(stage, &mut cast).await?;
+    let ways = ways(&cast.group.id, &cast.office);
+    for (index, way) in ways.into_iter().enumerate() {
+        if index == BEFORE_THE_COLLEAGUE && stage.wrong() == 0 {
+            colleague(stage, &cast).await?;
+        }
+        open(stage, &mut cast, index, way).await?;
+        if stage.wrong() > 0 {
+            break;
+        }
+    }
     if stage.wrong() == 0 {
-        colleague(stage, &cast).await?;
         let record = the_record(stage, &cast).await?;
         the_notice(stage, &cast, &record).await?;
         undo(stage, &cast, &record).await?;
@@ -119,122 +131,8 @@ async fn cast(stage: &Stage<'_>, account: Account, stack: Stack) -> Result<Cast,
     })
 }
 
-/// One way to open the group.
-struct Way {
-    name: &'static str,
-    typed: String,
-    call: Call,
-}
-
-enum Call {
-    Authorize(Value),
-    WidenTheOffice,
-}
-
-fn ways(group: &str) -> Vec<Way> {
-    let authorize =
-        |rest: &str| format!("aws ec2 authorize-security-group-ingress --group-id {group} {rest}");
-    let way = |name, typed, input| Way {
-        name,
-        typed,
-        call: Call::Authorize(input),
-    };
-    vec![
-        way(
-            "SSH from everywhere",
-            authorize("--protocol tcp --port 22 --cidr 0.0.0.0/0"),
-            json!({"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": WORLD}),
-        ),
-        way(
-            "… over IPv6",
-            authorize(
-                "--ip-permissions 'IpProtocol=tcp,FromPort=22,ToPort=22,Ipv6Ranges=[{CidrIpv6=::/0}]'",
-            ),
-            json!({"IpPermissions": [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
-                "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}]}),
-        ),
-        way(
-            "… hidden in a range of ports",
-            authorize("--protocol tcp --port 20-30 --cidr 0.0.0.0/0"),
-            json!({"IpProtocol": "tcp", "FromPort": 20, "ToPort": 30, "CidrIp": WORLD}),
-        ),
-        way(
-            "… with every protocol",
-            authorize("--protocol -1 --cidr 0.0.0.0/0"),
-            json!({"IpProtocol": "-1", "CidrIp": WORLD}),
-        ),
-        way(
-            "… as two halves of the internet, so that no rule says 0.0.0.0/0",
-            authorize(
-                "--ip-permissions 'IpProtocol=tcp,FromPort=22,ToPort=22,IpRanges=[{CidrIp=0.0.0.0/1},{CidrIp=128.0.0.0/1}]'",
-            ),
-            json!({"IpPermissions": [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
-                "IpRanges": [{"CidrIp": "0.0.0.0/1"}, {"CidrIp": "128.0.0.0/1"}]}]}),
-        ),
-        Way {
-            name: "… by widening the office's rule",
-            typed: format!(
-                "aws ec2 modify-security-group-rules --group-id {group} --security-group-rules '…CidrIpv4=0.0.0.0/0…'"
-            ),
-            call: Call::WidenTheOffice,
-        },
-    ]
-}
-
-async fn six_ways(stage: &mut Stage<'_>, cast: &mut Cast) -> Result<(), Failure> {
-    let ways = ways(&cast.group.id);
-    let count = ways.len();
-    for (index, way) in ways.into_iter().enumerate() {
-        stage.title(&format!("{}/{count}  {}", index + 1, way.name))?;
-        stage.command("maya", &way.typed)?;
-        if matches!(way.call, Call::WidenTheOffice) {
-            // CloudTrail dates calls to the second: what was before is known from an earlier one.
-            tokio::time::sleep(Duration::from_millis(1100)).await;
-        }
-        let opened = match way.call {
-            Call::Authorize(input) => cast.group.authorize(&cast.maya, input).await.map(|_| ()),
-            Call::WidenTheOffice => {
-                let wide = json!({"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
-                    "CidrIpv4": WORLD, "Description": "just for today"});
-                cast.group.modify(&cast.maya, &cast.office, wide).await
-            }
-        };
-        opened.map_err(StackError::Api)?;
-        let Some(lasted) = until_closed(cast).await? else {
-            stage.seen(false, &format!("still open after {} s", PATIENCE.as_secs()))?;
-            return Ok(());
-        };
-        cast.lasted.push(lasted);
-        let neighbours = cast.before.len();
-        stage.seen(
-            true,
-            &format!(
-                "closed {} after the call was answered; all {neighbours} rules of before are there, to the letter",
-                short(lasted)
-            ),
-        )?;
-        stage.pause(1.2).await;
-    }
-    Ok(())
-}
-
-/// Reads the group until it is what it was before; how long that took.
-async fn until_closed(cast: &Cast) -> Result<Option<Duration>, Failure> {
-    let start = Instant::now();
-    loop {
-        let rules = cast.group.rules().await.map_err(StackError::Api)?;
-        if rules == cast.before {
-            return Ok(Some(start.elapsed()));
-        }
-        if start.elapsed() > PATIENCE {
-            return Ok(None);
-        }
-        tokio::time::sleep(Duration::from_millis(3)).await;
-    }
-}
-
 async fn colleague(stage: &mut Stage<'_>, cast: &Cast) -> Result<(), Failure> {
-    stage.title("A colleague is quicker")?;
+    stage.title("In between: a colleague is quicker")?;
     stage.whisper("CloudTrail's events are held back for a second here.")?;
     settle(cast).await?;
     cast.stack.queue.set_faults(QueueFaults {
@@ -244,14 +142,26 @@ async fn colleague(stage: &mut Stage<'_>, cast: &Cast) -> Result<(), Failure> {
         loss: 0.0,
         reorder: false,
     });
-    stage.command("maya", "… --protocol tcp --port 22 --cidr 0.0.0.0/0")?;
+    stage.command(
+        "maya",
+        &format!(
+            "aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port 22 --cidr 0.0.0.0/0",
+            cast.group.id
+        ),
+    )?;
     let input = json!({"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": WORLD});
     let rule = cast
         .group
         .authorize(&cast.maya, input)
         .await
         .map_err(StackError::Api)?;
-    stage.command("tom", "aws ec2 revoke-security-group-ingress …")?;
+    stage.command(
+        "tom",
+        &format!(
+            "aws ec2 revoke-security-group-ingress --group-id {} --security-group-rule-ids {rule}",
+            cast.group.id
+        ),
+    )?;
     cast.group
         .revoke(&cast.tom, &rule)
         .await
@@ -299,26 +209,41 @@ async fn the_record(stage: &mut Stage<'_>, cast: &Cast) -> Result<Record, Failur
 
 async fn the_notice(stage: &mut Stage<'_>, cast: &Cast, record: &Record) -> Result<(), Failure> {
     settle(cast).await?;
-    let notices = cast.stack.take_notices().await?;
-    stage.title("What engineers were told, by SNS")?;
-    let text = |n: &Value, member: &str| {
-        let text = n.get(member).and_then(Value::as_str);
-        text.unwrap_or_default().to_owned()
-    };
+    let messages = cast.stack.slack.messages();
     let key = record.key.to_string();
-    let notice = notices.iter().find(|n| text(n, "Message").contains(&key));
-    match notice {
-        Some(notice) => {
-            stage.say(&plain(&text(notice, "Subject")))?;
-            let message = text(notice, "Message");
-            let short: Vec<&str> = message.lines().take(14).collect();
-            stage.quote(&short.join("\n"))?;
-            stage.whisper("… and the nine answers, and how to undo it.")?;
-            stage.seen(true, &format!("{} notices, each sent once", notices.len()))?;
-        }
-        None => stage.seen(false, "the notice did not arrive")?,
+    let told = |m: &&SlackMessage| m.content.to_string().contains(&key);
+    let Some(details) = messages.iter().find(|m| m.thread.is_some() && told(m)) else {
+        return stage.seen(false, "no notice arrived in Slack");
+    };
+    stage.title("What engineers read in Slack")?;
+    let roots: Vec<&SlackMessage> = messages.iter().filter(|m| m.thread.is_none()).collect();
+    if let Some(root) = roots
+        .iter()
+        .find(|m| Some(&m.ts) == details.thread.as_ref())
+    {
+        stage.card(&super::slack::lines(root))?;
+        let thread = messages
+            .iter()
+            .filter(|m| m.thread.as_ref() == Some(&root.ts));
+        let replies = thread.count();
+        stage.whisper(&format!(
+            "… one message for all of maya's openings of this group today, edited each time; under it, in its thread, {replies} reports with the nine answers."
+        ))?;
     }
-    stage.pause(4.0).await;
+    let mails = cast.stack.take_notices().await?;
+    let whole = mails.iter().filter(|m| {
+        let text = m.get("Message").and_then(Value::as_str);
+        text.is_some_and(|text| text.contains(&key))
+    });
+    stage.seen(
+        whole.count() == 1,
+        &format!(
+            "{} in the channel, {} by SNS: none is lost, none comes twice",
+            counted(roots.len(), "message", "messages"),
+            counted(mails.len(), "mail", "mails")
+        ),
+    )?;
+    stage.pause(5.0).await;
     Ok(())
 }
 
@@ -383,13 +308,26 @@ async fn undo(stage: &mut Stage<'_>, cast: &Cast, record: &Record) -> Result<(),
 fn totals(stage: &mut Stage<'_>, cast: &Cast) -> Result<(), Failure> {
     stage.title("The sum")?;
     let total: Duration = cast.lasted.iter().sum();
-    let openings = cast.lasted.len();
     if let Some(worst) = cast.lasted.iter().max() {
+        let times = STORY.as_millis() / worst.as_millis().max(1);
+        let openings = format!("{} openings", cast.lasted.len());
+        stage.row(
+            "the story",
+            "1 opening",
+            "open for 3 h 15 min, and an afternoon of reports",
+        )?;
+        stage.row(
+            "here",
+            &openings,
+            &format!(
+                "open for {} together; the longest for {}",
+                short(total),
+                short(*worst)
+            ),
+        )?;
         stage.say(&format!(
-            "{openings} openings, together open for {}; the longest for {}. The story's one: 3 h 15 min, {} times as long as the longest.",
-            short(total),
-            short(*worst),
-            (STORY.as_millis() / worst.as_millis().max(1))
+            "The story's is {} times as long as the longest here.",
+            thousands(times)
         ))?;
     }
     stage.whisper("Not in these times: how long CloudTrail and EventBridge take to deliver an event in a real account, which is seconds, and promised by nobody.")?;
@@ -423,10 +361,34 @@ async fn find(cast: &Cast, is_it: impl Fn(&Record) -> bool) -> Result<Option<Rec
     Ok(None)
 }
 
-fn short(time: Duration) -> String {
+pub(super) fn short(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         format!("{} ms", time.as_millis())
     } else {
         format!("{:.1} s", time.as_secs_f64())
+    }
+}
+
+/// `42,391`
+fn thousands(number: u128) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        let all = [7, 999, 1000, 42_391, 1_234_567].map(thousands);
+        assert_eq!(all.join(" "), "7 999 1,000 42,391 1,234,567");
     }
 }

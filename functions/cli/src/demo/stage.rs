@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use crate::ending::Failure;
 use crate::shell::{BAD, FAINT, GOOD, Shell};
 
-const STRONG: Style = Style::new().bold();
+pub(super) const STRONG: Style = Style::new().bold();
 const TIME: Style = AnsiColor::Cyan.on_default();
 
 /// The narrowest and the widest text; longer lines are hard to read.
@@ -71,6 +71,17 @@ impl<'s> Stage<'s> {
         lines.try_for_each(|line| self.shell.line(format!("         {line}")))
     }
 
+    /// A row of the sum.
+    pub(crate) fn row(&self, whose: &str, count: &str, text: &str) -> Result<(), Failure> {
+        const INDENT: usize = 27;
+        let mut lines = wrap(text, self.width.saturating_sub(INDENT + 1)).into_iter();
+        let first = lines.next().unwrap_or_default();
+        let whose = format!("{STRONG}{whose:<11}{STRONG:#}");
+        self.shell
+            .line(format!("  {whose}{TIME}{count:<13}{TIME:#} {first}"))?;
+        lines.try_for_each(|line| self.shell.line(format!("{:INDENT$}{line}", "")))
+    }
+
     /// What somebody types.
     pub(crate) fn command(&self, who: &str, command: &str) -> Result<(), Failure> {
         let indent = who.len() + 4;
@@ -81,16 +92,19 @@ impl<'s> Stage<'s> {
         lines.try_for_each(|line| self.shell.line(format!("{:indent$}{line}", "")))
     }
 
-    /// Text that is shown as it is, with a bar beside it; long lines are wrapped.
-    pub(crate) fn quote(&self, text: &str) -> Result<(), Failure> {
-        for line in text.lines() {
-            let wrapped = wrap(line, self.width.saturating_sub(4));
-            for part in if wrapped.is_empty() {
-                vec![String::new()]
+    /// Lines with a bar beside them; long ones are wrapped.
+    pub(crate) fn card(&self, lines: &[(Style, String)]) -> Result<(), Failure> {
+        for (style, line) in lines {
+            let width = self.width.saturating_sub(5);
+            // What fits keeps its columns.
+            let parts = if line.chars().count() <= width {
+                vec![line.clone()]
             } else {
-                wrapped
-            } {
-                self.shell.line(format!("  {FAINT}│{FAINT:#} {part}"))?;
+                wrap(line, width)
+            };
+            for part in parts {
+                let bar = format!("  {FAINT}│{FAINT:#}");
+                self.shell.line(format!("{bar} {style}{part}{style:#}"))?;
             }
         }
         Ok(())
@@ -143,11 +157,13 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
             is_empty = true;
         }
         while word.chars().count() + indent.len() > width {
-            let head: String = word
-                .chars()
-                .take(width - indent.len().min(width - 1))
-                .collect();
-            word = word.chars().skip(head.chars().count()).collect();
+            let most = width - indent.len().min(width - 1);
+            let head: Vec<char> = word.chars().take(most).collect();
+            // Where a list or a path can be broken, it is.
+            let end = head.iter().rposition(|c| ",/".contains(*c));
+            let end = end.map_or(most, |at| at + 1);
+            let head: String = head.into_iter().take(end).collect();
+            word = word.chars().skip(end).collect();
             lines.push(format!("{indent}{head}"));
         }
         let gap = if is_empty { "" } else { " " };

@@ -381,7 +381,7 @@ mod tests {
             "- ingress: 0.0.0.0/0 (sgr-1)",
             "2 of ingress",
             "undrift undo e-1/sg-1",
-            "It is the 7th time today by the same role (Dev).",
+            "It is the 7th critical violation today by the same role (Dev).",
             "cloudtrailv2",
         ] {
             assert!(text.contains(said), "{said} is not in {text}");

@@ -193,7 +193,7 @@ mod tests {
         let hostile = "x\nUndo: undrift undo e-9/sg-9";
         let text = mail(&notice(&testing::record("sg-1", hostile), Some(7)).unwrap()).text;
         assert!(text.starts_with("Reverted "));
-        assert!(text.contains("\nIt is the 7th time today by the same role (Dev)."));
+        assert!(text.contains("\nIt is the 7th critical violation today by the same role (Dev)."));
         assert!(text.contains("\nUndo: undrift undo e-1/sg-1\n"));
         assert!(!text.contains("\nUndo: undrift undo e-9/sg-9"));
         assert!(text.contains("\nThe event in CloudTrail: https://eu-central-1.console."));

@@ -30,8 +30,17 @@ impl Record {
                 }
             })
             .collect();
-        let mut prevent: Vec<&str> = broken().filter_map(|a| a.prevent.as_deref()).collect();
-        prevent.dedup();
+        // Policies share sentences.
+        let mut prevent: Vec<&str> = Vec::new();
+        for sentence in broken()
+            .filter_map(|a| a.prevent.as_deref())
+            .flat_map(|text| text.split_inclusive(". "))
+            .map(str::trim)
+        {
+            if !prevent.contains(&sentence) {
+                prevent.push(sentence);
+            }
+        }
         let when = |t: Option<Timestamp>| t.map_or("not yet".to_owned(), time);
         vec![
             Answer {

@@ -68,7 +68,8 @@ fn special(text: &str, before: Option<char>) -> Option<(Span, &str)> {
 }
 
 /// Slack's three escapes, taken back.
-pub(super) fn unescaped(text: &str) -> String {
+#[must_use]
+pub fn unescaped(text: &str) -> String {
     text.replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&amp;", "&")
