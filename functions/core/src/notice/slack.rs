@@ -33,6 +33,8 @@ const CUT: &str = "…";
 #[must_use]
 pub fn message(notice: &Notice) -> Value {
     let mut blocks = vec![json!({"type": "header", "text": plain(&notice.title(), HEADER)})];
+    let found = notice.found.first();
+    blocks.extend(found.map(|found| section(&plain(&found.title, 500))));
     blocks.push(section(&plain(&notice.reason, SECTION)));
     let fields: Vec<Value> = fields(notice)
         .into_iter()
@@ -45,9 +47,6 @@ pub fn message(notice: &Notice) -> Value {
     blocks.push(json!({"type": "section", "fields": fields}));
     if let Some(again) = notice.again() {
         blocks.push(section(&plain(&format!("It is the {again}."), SECTION)));
-    }
-    if let Some(found) = notice.found.first() {
-        blocks.push(section(&plain(&found.title, 500)));
     }
     if !notice.diff.is_empty() {
         blocks.push(section(&mrkdwn(&fenced(&notice.diff, SECTION))));
@@ -91,9 +90,10 @@ pub fn details(notice: &Notice) -> Value {
         let lines = fenced(&found.evidence, 1500);
         section(&mrkdwn(&format!("*Policy* {head}\n{lines}")))
     }));
+    // Side by side: the question in our format, the answer in none.
     blocks.extend(notice.answers.iter().take(20).map(|answer| {
-        let text = code(&answer.answer, ANSWER);
-        section(&mrkdwn(&format!("*{}*\n{text}", answer.question)))
+        let question = mrkdwn(&format!("*{}*", answer.question));
+        json!({"type": "section", "fields": [question, plain(&answer.answer, ANSWER)]})
     }));
     json!({"text": fallback(notice), "blocks": blocks})
 }
