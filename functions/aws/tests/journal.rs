@@ -337,6 +337,7 @@ async fn a_revision_is_told_of_once() {
     };
     let shown = |revision| Shown {
         at: -5,
+        seen: 7,
         event: "e-1".to_owned(),
         revision,
     };

@@ -27,28 +27,6 @@ pub(crate) fn record(event: &str, revision: u32) -> Record {
     .unwrap()
 }
 
-/// A violation by a role, put back.
-pub(crate) fn violation(event: &str, revision: u32, outcome: &str) -> Record {
-    let mut value = serde_json::to_value(record(event, revision)).unwrap();
-    value["cause"] = json!({"change": {
-        "id": event, "time": "2026-01-24T03:45:49Z", "source": "ec2.amazonaws.com",
-        "name": "AuthorizeSecurityGroupIngress", "account": "123456789012",
-        "region": "eu-central-1",
-        "actor": {
-            "type": "AssumedRole", "session": "maya", "account": "123456789012",
-            "arn": "arn:aws:sts::123456789012:assumed-role/Dev/maya",
-            "principal": "arn:aws:iam::123456789012:role/Dev"
-        },
-        "request": {}, "response": {}, "cut": false
-    }});
-    value["assessments"] = json!([{
-        "policy": "p", "digest": "d", "severity": "critical", "title": "open", "references": {},
-        "verdict": "violated", "evidence": [], "older": []
-    }]);
-    value["outcome"] = json!({"kind": outcome, "reason": "because"});
-    serde_json::from_value(value).unwrap()
-}
-
 /// A stream's entry of a revision that was written.
 pub(crate) fn entry(sequence: &str, record: &Record) -> Value {
     let item = record_item(record, Timestamp::UNIX_EPOCH).unwrap();

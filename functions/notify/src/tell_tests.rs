@@ -11,7 +11,7 @@ use undrift_core::notice::Repeats;
 use undrift_core::record::{ChangeKey, Outcome, OutcomeKind};
 use undrift_engine::port::JournalError;
 
-use super::testing::{entry, record, violation};
+use super::testing::{entry, record};
 use super::*;
 use crate::channel::Failure;
 use crate::deliver::May;
@@ -112,6 +112,28 @@ impl Marks for Kept {
         }
         Ok(counted.len() as u64)
     }
+}
+
+/// A violation by a role, put back.
+fn violation(event: &str, revision: u32, outcome: &str) -> undrift_core::record::Record {
+    let mut value = serde_json::to_value(record(event, revision)).unwrap();
+    value["cause"] = json!({"change": {
+        "id": event, "time": "2026-01-24T03:45:49Z", "source": "ec2.amazonaws.com",
+        "name": "AuthorizeSecurityGroupIngress", "account": "123456789012",
+        "region": "eu-central-1",
+        "actor": {
+            "type": "AssumedRole", "session": "maya", "account": "123456789012",
+            "arn": "arn:aws:sts::123456789012:assumed-role/Dev/maya",
+            "principal": "arn:aws:iam::123456789012:role/Dev"
+        },
+        "request": {}, "response": {}, "cut": false
+    }});
+    value["assessments"] = json!([{
+        "policy": "p", "digest": "d", "severity": "critical", "title": "open", "references": {},
+        "verdict": "violated", "evidence": [], "older": []
+    }]);
+    value["outcome"] = json!({"kind": outcome, "reason": "because"});
+    serde_json::from_value(value).unwrap()
 }
 
 /// What a call does, before it does what it should.

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use testing::{entry, record};
+use undrift_core::policy::{Bundle, Exemptions, Settings};
 use undrift_local::{Account, Client, FaultAction, FaultRule, Function, FunctionSpec, Options};
 
 async fn start() -> Account {
@@ -77,7 +78,12 @@ async fn people_are_told_of_each_revision_once() {
     let admin = account.admin();
     let (topic, queue) = resources(&admin).await;
     let mut spec = FunctionSpec::new("undrift-notify", env!("CARGO_BIN_EXE_undrift-notify"));
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("bundle.json");
+    let (settings, exemptions) = (Settings::default(), Exemptions::default());
+    std::fs::write(&bundle, Bundle::write(&[], &settings, &exemptions)).unwrap();
     spec.env = vec![
+        ("UNDRIFT_BUNDLE".to_owned(), bundle.display().to_string()),
         ("UNDRIFT_TABLE".to_owned(), "undrift".to_owned()),
         ("UNDRIFT_TOPIC_ARN".to_owned(), topic),
     ];

@@ -174,6 +174,7 @@ impl DynamoJournal {
         let shown = |item: &Item, of: &str| {
             Some(Shown {
                 at: item.get_number(&format!("{of}_at"))?,
+                seen: item.get_number(&format!("{of}_seen"))?,
                 event: item.get_text(&format!("{of}_event"))?.to_owned(),
                 revision: item.get_number(&format!("{of}_revision"))?,
             })
@@ -203,6 +204,7 @@ impl DynamoJournal {
         for (of, shown) in [("first", &posted.first), ("shows", &posted.shows)] {
             item = item
                 .number(&format!("{of}_at"), shown.at)
+                .number(&format!("{of}_seen"), shown.seen)
                 .text(&format!("{of}_event"), &shown.event)
                 .number(&format!("{of}_revision"), shown.revision);
         }

@@ -29,6 +29,8 @@ pub struct Posted {
 pub struct Shown {
     /// When its change happened, in milliseconds since 1970.
     pub at: i64,
+    /// When it was seen: CloudTrail dates changes to the second.
+    pub seen: i64,
     /// The change's event.
     pub event: String,
     /// The record's revision.
@@ -41,6 +43,10 @@ impl Shown {
     pub fn of(record: &Record) -> Self {
         Self {
             at: record.happened().map_or(0, jiff::Timestamp::as_millisecond),
+            seen: record
+                .stages
+                .seen
+                .map_or(0, jiff::Timestamp::as_millisecond),
             event: record.key.event.to_string(),
             revision: record.revision,
         }
