@@ -17,4 +17,5 @@ mod notices;
 mod property;
 mod rounds;
 mod security_groups;
+mod slack_sdk;
 mod structure;

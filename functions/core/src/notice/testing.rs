@@ -1,6 +1,6 @@
 //! Made-up records for the notices' tests.
 
-use serde_json::json;
+use serde_json::Value;
 
 use crate::record::{OutcomeKind, Record};
 
@@ -21,48 +21,20 @@ pub(crate) const OUTCOMES: [OutcomeKind; 11] = [
 
 /// A revert of a rule on a security group, with `words` wherever others could have put them.
 pub(crate) fn record(id: &str, words: &str) -> Record {
-    let path = json!({"facet": "ingress", "key": "sgr-1"});
-    serde_json::from_value(json!({
-        "schema": "record/v1",
-        "key": {"event": "e-1", "resource": {"account": "123456789012", "region": "eu-central-1",
-            "kind": "ec2/security-group", "id": id}},
-        "revision": 1,
-        "cause": {"change": {
-            "id": "e-1", "time": "2026-01-24T03:45:49Z", "source": "ec2.amazonaws.com",
-            "name": "AuthorizeSecurityGroupIngress", "account": "123456789012",
-            "region": "eu-central-1",
-            "actor": {
-                "type": "AssumedRole",
-                "arn": "arn:aws:sts::123456789012:assumed-role/Dev/maya",
-                "principal": "arn:aws:iam::123456789012:role/Dev",
-                "session": if words == "0.0.0.0/0" { "maya" } else { words },
-                "account": "123456789012", "source_ip": words, "user_agent": words
-            },
-            "request": {}, "response": {}, "cut": false
-        }},
-        "assessments": [{
-            "policy": "ec2-security-group-open-admin-ports", "digest": "d",
-            "severity": "critical", "title": format!("A port is open {words}"),
-            "references": {"cis_5_0": ["5.3"]}, "prevent": words,
-            "verdict": "violated",
-            "evidence": [{"path": path, "element": {}, "shown": words, "why": words}],
-            "older": []
-        }],
-        "rulings": [],
-        "decision": {"decision": "act"},
-        "plan": {
-            "writes": [{
-                "path": path, "from": null, "to": null,
-                "shown": {"from": words}, "by": "remove"
-            }],
-            "steps": []
-        },
-        "sent": [],
-        "left_alone": [{"facet": "ingress", "count": 2, "shown": [words]}],
-        "outcome": {"kind": "reverted", "reason": format!("the rule is gone {words}")},
-        "stages": {"seen": "2026-01-24T03:45:51Z", "applied": "2026-01-24T03:45:52Z"},
-        "worker": {"function": "undrift-ec2", "role": "arn:aws:iam::123456789012:role/undrift-ec2",
-            "version": "0.1.0", "bundle": "b"}
-    }))
-    .unwrap()
+    let mut record = serde_json::from_str(include_str!("testing.json")).unwrap();
+    fill(&mut record, words);
+    record["key"]["resource"]["id"] = id.into();
+    if words == "0.0.0.0/0" {
+        record["cause"]["change"]["actor"]["session"] = "maya".into();
+    }
+    serde_json::from_value(record).unwrap()
+}
+
+fn fill(value: &mut Value, words: &str) {
+    match value {
+        Value::String(text) => *text = text.replace("WORDS", words),
+        Value::Array(all) => all.iter_mut().for_each(|v| fill(v, words)),
+        Value::Object(all) => all.values_mut().for_each(|v| fill(v, words)),
+        _ => {}
+    }
 }
