@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use undrift_core::policy::{Mode, Settings};
 use undrift_core::record::{ChangeKey, Record};
 use undrift_documents::Documents;
@@ -94,8 +93,6 @@ pub struct Stack {
     inbox: String,
     /// The policies and settings that were deployed.
     pub documents: Documents,
-    // Holds the bundle; removed with the stack.
-    _folder: TempDir,
 }
 
 impl Stack {
@@ -108,8 +105,7 @@ impl Stack {
             })?;
         documents.settings.deployment = Some(Mode::Revert);
         (deployment.settings)(&mut documents.settings);
-        let folder = tempfile::tempdir()?;
-        let bundle = folder.path().join("bundle.json");
+        let bundle = account.folder().join("bundle.json");
         std::fs::write(&bundle, documents.bundle())?;
 
         let admin = account.admin();
@@ -174,7 +170,6 @@ impl Stack {
             queue,
             inbox,
             documents,
-            _folder: folder,
         })
     }
 
