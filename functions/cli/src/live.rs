@@ -50,7 +50,7 @@ pub(crate) fn say(
     for (label, text) in lines {
         let mut label = if label == last { "" } else { label };
         last = if label.is_empty() { last } else { label };
-        for part in wrap(&text, width.saturating_sub(INDENT + 1)) {
+        for part in wrap(&text, width.saturating_sub(INDENT)) {
             shell.line(format!("  {FAINT}{label:<10}{FAINT:#}{part}"))?;
             label = "";
         }
@@ -119,7 +119,7 @@ fn came_of_it(record: &Record, lasted: Option<Duration>) -> Vec<Line> {
         }
         OutcomeKind::Undone => {
             let mut lines = back;
-            lines.push(("exempt", "for 24 hours, what it re-opened".to_owned()));
+            lines.push(("exempt", "what it re-opened, for 24 hours".to_owned()));
             lines
         }
         _ => vec![("because", plain(&record.outcome.reason))],

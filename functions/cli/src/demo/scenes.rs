@@ -10,6 +10,7 @@ use undrift_stack::{Stack, StackError, Undone};
 use super::Stage;
 use super::group::{Group, words};
 use crate::ending::Failure;
+use crate::live::short;
 use crate::paper;
 use crate::shell::plain;
 
@@ -421,12 +422,4 @@ async fn find(cast: &Cast, is_it: impl Fn(&Record) -> bool) -> Result<Option<Rec
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(None)
-}
-
-fn short(time: Duration) -> String {
-    if time < Duration::from_secs(1) {
-        format!("{} ms", time.as_millis())
-    } else {
-        format!("{:.1} s", time.as_secs_f64())
-    }
 }
