@@ -1,21 +1,9 @@
 //! The demo as people run it: the real command, its words and its exit code.
 
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use undrift_tests::sandbox::{binaries, root, target};
-
-/// The command, built as `cargo demo` builds it.
-pub(crate) fn undrift() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .current_dir(root())
-        .args(["build", "--quiet", "--locked", "--package", "undrift-cli"])
-        .status()
-        .unwrap();
-    assert!(built.success());
-    target().join("debug/undrift")
-}
+use undrift_tests::local::undrift;
+use undrift_tests::sandbox::{binaries, root};
 
 fn demo(extra: &[&str]) -> Output {
     Command::new(undrift())

@@ -1,14 +1,16 @@
 //! `undrift local` as people use it: a client they know from one terminal, `undrift` from another.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+mod aws;
+mod ends;
+#[cfg(target_os = "linux")]
+mod middle;
+mod odd;
+
+use std::process::Output;
 
 use serde_json::Value;
-use undrift_tests::sandbox::{binaries, root, target};
-
-use crate::demo::undrift;
+use undrift_tests::local::{Local, answers, until};
+use undrift_tests::sandbox::{binaries, target};
 
 /// Opens SSH with boto3, beside a rule that is fine, and waits until only that one is left.
 const OPEN_AND_WAIT: &str = r"
@@ -27,111 +29,40 @@ while ports() != [443]:
 print(group)
 ";
 
-/// A running `undrift local`; killed if the test fails.
-struct Local {
-    process: Child,
-    endpoint: String,
-    folder: PathBuf,
+fn boto3(local: &Local, script: &str) -> Output {
+    let python = std::fs::read_dir(target())
+        .unwrap()
+        .filter_map(|e| Some(e.ok()?.path().join("bin/python")))
+        .find(|p| p.to_string_lossy().contains("/moto-") && p.exists())
+        .unwrap();
+    let mut command = local.beside(python);
+    command
+        .args(["-c", script])
+        .env("AWS_ENDPOINT_URL", local.endpoint())
+        .env("AWS_DEFAULT_REGION", "eu-central-1")
+        .env("AWS_ACCESS_KEY_ID", "you")
+        .env("AWS_SECRET_ACCESS_KEY", "any");
+    command.output().unwrap()
 }
 
-impl Drop for Local {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-    }
-}
-
-impl Local {
-    fn start() -> Self {
-        // Its own file for other terminals to find it by, so that nobody else's is found.
-        let folder = tempfile::tempdir().unwrap().keep();
-        let mut process = Command::new(undrift())
-            .current_dir(root())
-            .args(["local", "--output", "table"])
-            .env("UNDRIFT_LOCAL_FILE", folder.join("local.json"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let ready = lines.next().unwrap().unwrap();
-        let endpoint = ready.strip_prefix("ready ").unwrap().to_owned();
-        // Whoever prints must be read, or it stops.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            process,
-            endpoint,
-            folder,
-        }
-    }
-
-    fn undrift(&self, arguments: &[&str]) -> Output {
-        Command::new(undrift())
-            .current_dir(root())
-            .args(arguments)
-            .args(["--local", "--output", "json"])
-            .env("UNDRIFT_LOCAL_FILE", self.folder.join("local.json"))
-            .output()
-            .unwrap()
-    }
-
-    fn boto3(&self, script: &str) -> Output {
-        let python = std::fs::read_dir(target())
-            .unwrap()
-            .filter_map(|e| Some(e.ok()?.path().join("bin/python")))
-            .find(|p| p.to_string_lossy().contains("/moto-") && p.exists())
-            .unwrap();
-        Command::new(python)
-            .args(["-c", script])
-            .env("AWS_ENDPOINT_URL", &self.endpoint)
-            .env("AWS_DEFAULT_REGION", "eu-central-1")
-            .env("AWS_ACCESS_KEY_ID", "you")
-            .env("AWS_SECRET_ACCESS_KEY", "any")
-            .output()
-            .unwrap()
-    }
-
-    fn records(&self) -> Vec<Value> {
-        let listed = self.undrift(&["records"]);
-        assert!(listed.status.success(), "{listed:?}");
-        let text = String::from_utf8(listed.stdout).unwrap();
-        text.lines()
-            .map(|l| serde_json::from_str(l).unwrap())
-            .collect()
-    }
-
-    fn end(mut self) -> Option<i32> {
-        let pid = self.process.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(start.elapsed() < Duration::from_secs(10), "it does not end");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
+/// Has a group opened and closed.
+fn open_and_wait(local: &Local) {
+    let opened = boto3(local, OPEN_AND_WAIT);
+    let said = String::from_utf8_lossy(&opened.stderr);
+    assert!(opened.status.success(), "{said}\n{:?}", local.err());
 }
 
 #[tokio::test]
 async fn a_stock_client_opens_a_group_and_watches_it_come_back() {
     binaries().await;
-    let local = Local::start();
-    let opened = local.boto3(OPEN_AND_WAIT);
-    assert!(
-        opened.status.success(),
-        "{}",
-        String::from_utf8_lossy(&opened.stderr)
-    );
-    let start = Instant::now();
-    let reverted = loop {
+    let mut local = Local::start(&["--output", "json"]);
+    open_and_wait(&local);
+    let reverted = until("a revert is recorded", || {
         let records = local.records();
         let reverted = |r: &&Value| r["outcome"]["kind"] == "reverted";
-        if let Some(record) = records.iter().find(reverted) {
-            break record["key"]["event"].as_str().unwrap().to_owned();
-        }
-        assert!(start.elapsed() < Duration::from_secs(20), "{records:?}");
-    };
+        let record = records.iter().find(reverted)?;
+        Some(record["key"]["event"].as_str().unwrap().to_owned())
+    });
     let shown = local.undrift(&["show", &reverted]);
     assert!(shown.status.success());
     let undone = local.undrift(&["undo", &reverted, "--reason", "a test"]);
@@ -141,12 +72,22 @@ async fn a_stock_client_opens_a_group_and_watches_it_come_back() {
         "{said}"
     );
     assert_eq!(local.undrift(&["show", "nosuch"]).status.code(), Some(2));
-    let (endpoint, file) = (local.endpoint.clone(), local.folder.join("local.json"));
-    assert_eq!(local.end(), Some(0));
-    assert!(!file.exists(), "its file is left behind");
-    let address = endpoint.strip_prefix("http://").unwrap();
-    assert!(
-        std::net::TcpStream::connect(address).is_err(),
-        "its port is left open"
-    );
+
+    // One object per line, after the line that says where.
+    let out = until("the undo is told", || {
+        let out = local.out();
+        out.iter().any(|l| l.contains("\"undo\"")).then_some(out)
+    });
+    let objects = out.iter().skip(1);
+    let objects: Vec<Value> = objects.map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(objects.iter().all(Value::is_object));
+    let who = "arn:aws:iam::123456789012:user/you";
+    let reverts = |o: &&Value| o["outcome"]["kind"] == "reverted";
+    let revert = objects.iter().find(reverts).unwrap();
+    assert_eq!(revert["cause"]["change"]["actor"]["arn"], who);
+
+    let endpoint = local.endpoint();
+    assert_eq!(local.end("TERM").code(), Some(0));
+    assert!(local.left().is_empty(), "{:?} is left", local.left());
+    assert!(!answers(&endpoint), "its port is left open");
 }

@@ -10,4 +10,5 @@
 )]
 
 pub mod groups;
+pub mod local;
 pub mod sandbox;

@@ -5,11 +5,13 @@
 mod commands;
 mod demo;
 mod ending;
+mod live;
 mod local;
 mod panics;
 mod paper;
 mod shell;
 mod tree;
+mod wrap;
 
 use std::process::ExitCode;
 

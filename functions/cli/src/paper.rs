@@ -1,6 +1,7 @@
 //! Records on a terminal: in a line, and whole.
 
 use undrift_core::judge::Verdict;
+use undrift_core::policy::Severity;
 use undrift_core::record::{Cause, OutcomeKind, Record};
 
 use crate::shell::{BAD, FAINT, GOOD, plain};
@@ -19,6 +20,30 @@ pub(crate) fn duration(record: &Record) -> String {
     record.open_for().map_or(String::new(), |ms| {
         format!("{}.{} s", ms / 1000, (ms % 1000) / 100)
     })
+}
+
+/// When it happened, to the second, as CloudTrail dates it.
+pub(crate) fn time(record: &Record) -> String {
+    let seconds = |t: jiff::Timestamp| jiff::Timestamp::from_second(t.as_second()).ok();
+    let happened = record.happened().and_then(seconds);
+    happened.map_or(String::new(), |t| t.to_string())
+}
+
+/// The time of day of [`time`].
+pub(crate) fn clock(record: &Record) -> String {
+    let time = time(record);
+    time.split_once('T')
+        .map_or(time.clone(), |(_, clock)| clock.to_owned())
+}
+
+/// The word for a severity.
+pub(crate) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical => "critical",
+    }
 }
 
 /// Who occasioned it.

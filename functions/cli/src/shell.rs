@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use crate::ending::Failure;
@@ -56,6 +57,19 @@ impl Shell {
     #[expect(clippy::unused_self, reason = "printing is the shell's")]
     pub(crate) fn line(&self, text: impl Display) -> Result<(), Failure> {
         Ok(writeln!(anstream::stdout(), "{text}")?)
+    }
+
+    /// Whether somebody may still read the results: not once the other end of a pipe was closed.
+    #[expect(clippy::unused_self, reason = "printing is the shell's")]
+    pub(crate) fn is_read(&self) -> bool {
+        let stdout = std::io::stdout();
+        let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
+        let at_once = Timespec::default();
+        // Where it can't be told, the next write tells it.
+        poll(&mut asked, Some(&at_once)).is_err()
+            || asked
+                .iter()
+                .all(|a| !a.revents().intersects(PollFlags::ERR | PollFlags::HUP))
     }
 
     /// A result as an object of one line.

@@ -2,7 +2,7 @@
 
 mod ending;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,9 @@ use crate::client::{ApiError, Client, Credentials};
 use crate::emulator::Emulator;
 use crate::error::LocalError;
 use crate::fault::Faults;
+use crate::folder::Folder;
+use crate::guard::Watched;
+use crate::http;
 use crate::identity::DEFAULT_ACCOUNT;
 use crate::mapping;
 use crate::model::Models;
@@ -25,8 +28,16 @@ use crate::trail::{Serving, Trail};
 use crate::venv::{Progress, Venv};
 use crate::wire::Wire;
 
-/// Services that moto loads before their first call.
-const PRELOADED: [&str; 5] = ["sts", "ec2", "iam", "dynamodb", "dynamodbstreams"];
+/// Services that moto loads before their first call. EC2 takes longer than all others together, and so comes last.
+const PRELOADED: [&str; 7] = [
+    "sts",
+    "iam",
+    "dynamodb",
+    "dynamodbstreams",
+    "sns",
+    "sqs",
+    "ec2",
+];
 
 /// How to start a local account.
 #[derive(Clone)]
@@ -66,6 +77,7 @@ pub struct Account {
     streams: Mutex<Vec<StreamMapping>>,
     trail: Arc<Trail>,
     serving: Serving,
+    folder: Folder,
     // Last, as all else speaks to it.
     emulator: Emulator,
 }
@@ -73,15 +85,12 @@ pub struct Account {
 impl Account {
     /// Starts moto and the trail before it: about half a second, the first time ever up to a minute more.
     pub async fn start(options: Options) -> Result<Self, LocalError> {
-        let folder = options.tree_root.join("tests/moto");
-        let (target, requirements) = (options.target_dir.clone(), folder.join("requirements.txt"));
-        let progress = Arc::clone(&options.progress);
-        let venv =
-            tokio::task::spawn_blocking(move || Venv::ensure(&target, &requirements, &progress))
-                .await
-                .map_err(|error| LocalError::VenvFailed {
-                    output: error.to_string(),
-                })??;
+        let moto = options.tree_root.join("tests/moto");
+        let port = options.port.unwrap_or(0);
+        // Before what takes long; the trail sees to it again.
+        http::listen(port).await?;
+        let requirements = moto.join("requirements.txt");
+        let venv = Venv::ensure(&options.target_dir, &requirements, &options.progress).await?;
         let models = Arc::new(Models::new(venv.models()?));
         let early = Arc::clone(&models);
         // EC2's model is large; reading it now spares the first call the wait.
@@ -90,10 +99,10 @@ impl Account {
                 let _ = early.service(name);
             }
         });
-        let emulator = Emulator::start(&venv, &folder.join("serve.py"), &PRELOADED).await?;
+        let emulator = Emulator::start(&venv, &moto.join("serve.py"), &PRELOADED).await?;
+        let folder = Folder::make(&emulator.guard())?;
         let upstream = format!("http://127.0.0.1:{}", emulator.port());
-        let (trail, serving) =
-            Trail::start(Arc::clone(&models), upstream, options.port.unwrap_or(0)).await?;
+        let (trail, serving) = Trail::start(Arc::clone(&models), upstream, port).await?;
         // It fails only with a panic in reading, after which the models are read when needed.
         let _ = reading.await;
         Ok(Self {
@@ -104,6 +113,7 @@ impl Account {
             streams: Mutex::default(),
             trail,
             serving,
+            folder,
             emulator,
         })
     }
@@ -142,6 +152,23 @@ impl Account {
     #[must_use]
     pub fn python(&self) -> PathBuf {
         self.venv.python()
+    }
+
+    /// A folder for files that are needed as long as the account runs. It is removed with the account, however that
+    /// ends.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Removes a file when this process ends, however it does, if it still holds these words then.
+    pub fn remove_at_end(&self, file: &Path, holding: &str) {
+        self.emulator.guard().remove_file(file, holding);
+    }
+
+    /// From now on the process group `pid` ends when this process does, until the answer is dropped.
+    pub(crate) fn watch(&self, pid: u32) -> Watched {
+        self.emulator.guard().watch(pid)
     }
 
     /// A client past the trail, for setting things up and looking at them: it leaves no records.

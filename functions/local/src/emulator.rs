@@ -14,6 +14,9 @@ use crate::venv::Venv;
 /// How long moto may take to import itself and listen: about half a second when idle.
 const START_LIMIT: Duration = Duration::from_mins(1);
 
+/// Beginnings of environment variables that would change what moto does.
+const FOREIGN: [&str; 5] = ["AWS_", "BOTO", "MOTO_", "PYTHON", "FLASK_"];
+
 /// A running moto. It ends when this is dropped, and also when this process ends in any way, since the
 /// launcher watches the pipe we hold.
 #[derive(Debug)]
@@ -33,14 +36,24 @@ impl Emulator {
         services: &[&str],
     ) -> Result<Self, LocalError> {
         let failed = |reason: String| LocalError::EmulatorFailed { reason };
-        let mut child = Command::new(venv.python())
+        let mut command = Command::new(venv.python());
+        // Whose AWS account a terminal speaks to, and how its Python is set up, is nothing to moto.
+        for (name, _) in std::env::vars_os() {
+            if FOREIGN
+                .iter()
+                .any(|prefix| name.to_string_lossy().starts_with(prefix))
+            {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command
             .arg(launcher)
             .arg("0")
             .args(services)
             .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env_remove("PYTHONPATH")
-            .env_remove("PYTHONHOME")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

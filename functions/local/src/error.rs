@@ -1,5 +1,6 @@
 //! What can go wrong in the local account itself, said so that a person can act on it.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,9 +30,11 @@ pub enum LocalError {
     },
     /// `pip install` failed.
     #[error(
-        "pip could not install moto; check the network, or point PIP_INDEX_URL at a mirror or PIP_FIND_LINKS at a folder of wheels, and run again\n{output}"
+        "pip could not install {what}; check the network, or point PIP_INDEX_URL at a mirror or PIP_FIND_LINKS at a folder of wheels, and run again\n{output}"
     )]
     PipFailed {
+        /// What was to be installed.
+        what: String,
         /// The end of what pip printed.
         output: String,
     },
@@ -50,7 +53,7 @@ pub enum LocalError {
         source: std::io::Error,
     },
     /// A port could not be opened.
-    #[error("port {port} on 127.0.0.1 could not be opened: {source}")]
+    #[error("port {port} on 127.0.0.1 {}", cannot_open(source))]
     Port {
         /// The port asked for; 0 means any.
         port: u16,
@@ -87,6 +90,19 @@ pub enum LocalError {
         /// What is still under way.
         what: String,
     },
+}
+
+/// Why a port can't be opened, and what to do then.
+fn cannot_open(source: &std::io::Error) -> String {
+    match source.kind() {
+        ErrorKind::AddrInUse => {
+            "is taken by another program; choose another with `--port`, or leave it out for any free one".to_owned()
+        }
+        ErrorKind::PermissionDenied => {
+            "is not yours to open; choose one from 1024 up, or leave `--port` out for any free one".to_owned()
+        }
+        _ => format!("could not be opened: {source}"),
+    }
 }
 
 impl LocalError {

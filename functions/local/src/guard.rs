@@ -2,7 +2,10 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
 
 /// The pipe to the launcher. It lives as long as its last clone.
 #[derive(Debug, Clone)]
@@ -15,17 +18,34 @@ impl Guard {
 
     /// From now on the process group `pid` ends when this process does, however it does.
     pub(crate) fn watch(&self, pid: u32) -> Watched {
-        self.tell('+', pid);
+        self.tell(&format!("+{pid}"));
         Watched {
             guard: self.clone(),
             pid,
         }
     }
 
-    fn tell(&self, sign: char, pid: u32) {
+    /// From now on the folder is removed when this process ends.
+    pub(crate) fn remove_folder(&self, path: &Path) {
+        self.remove(path, &Value::Null);
+    }
+
+    /// From now on the file is removed when this process ends, if it still holds these words.
+    pub(crate) fn remove_file(&self, path: &Path, holding: &str) {
+        self.remove(path, &json!(holding));
+    }
+
+    fn remove(&self, path: &Path, holding: &Value) {
+        // A path that is no text can't be told, and is left to whoever made it.
+        if let Some(path) = path.to_str() {
+            self.tell(&json!({ "remove": path, "holding": holding }).to_string());
+        }
+    }
+
+    fn tell(&self, line: &str) {
         let mut pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The launcher is gone only when the account is being stopped, and then we end the processes ourselves.
-        let _ = pipe.write_all(format!("{sign}{pid}\n").as_bytes());
+        let _ = pipe.write_all(format!("{line}\n").as_bytes());
     }
 }
 
@@ -38,6 +58,6 @@ pub(crate) struct Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.guard.tell('-', self.pid);
+        self.guard.tell(&format!("-{}", self.pid));
     }
 }

@@ -114,11 +114,11 @@ impl Server {
         H: Fn(Asked) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
-        let failed = |source| LocalError::Port { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .map_err(failed)?;
-        let bound = listener.local_addr().map_err(failed)?.port();
+        let listener = listen(port).await?;
+        let bound = listener
+            .local_addr()
+            .map_err(|source| LocalError::Port { port, source })?
+            .port();
         let accepting = tokio::spawn(accept(listener, handler));
         Ok(Self {
             port: bound,
@@ -129,6 +129,13 @@ impl Server {
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
+}
+
+/// Opens a port of 127.0.0.1; 0: any free one.
+pub(crate) async fn listen(port: u16) -> Result<TcpListener, LocalError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|source| LocalError::Port { port, source })
 }
 
 impl Drop for Server {

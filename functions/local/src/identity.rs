@@ -56,7 +56,8 @@ impl Identities {
             .clear();
     }
 
-    /// The caller behind an access key. A key that STS does not know is the user `local`.
+    /// The caller behind an access key. A key that STS does not know is the user of that name, where it can be one,
+    /// and else the user `local`.
     pub(crate) async fn resolve(&self, access_key: &str) -> Arc<Caller> {
         if let Some(known) = self.known(access_key) {
             return known;
@@ -104,11 +105,16 @@ impl Identities {
             let name = arn.rsplit('/').next().unwrap_or_default();
             user(&arn, &account, &id, name, access_key)
         } else {
+            let name = if is_name(access_key) {
+                access_key
+            } else {
+                "local"
+            };
             user(
-                &format!("arn:aws:iam::{DEFAULT_ACCOUNT}:user/local"),
+                &format!("arn:aws:iam::{DEFAULT_ACCOUNT}:user/{name}"),
                 DEFAULT_ACCOUNT,
-                "AIDALOCAL",
-                "local",
+                &format!("AIDA{}", name.to_ascii_uppercase()),
+                name,
                 access_key,
             )
         };
@@ -117,6 +123,13 @@ impl Identities {
         known.insert(access_key.to_owned(), Arc::clone(&caller));
         caller
     }
+}
+
+/// Whether a key is a name that somebody chose, such as `ana` in `AWS_ACCESS_KEY_ID=ana`: an IAM user's name in lower
+/// case, which no key of AWS is.
+fn is_name(key: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+=,.@_-".contains(c);
+    (1..=64).contains(&key.len()) && key.chars().all(fits)
 }
 
 fn user(arn: &str, account: &str, id: &str, name: &str, access_key: &str) -> Caller {

@@ -283,6 +283,10 @@ impl Function {
             .env("AWS_ACCESS_KEY_ID", &host.credentials.access_key)
             .env("AWS_SECRET_ACCESS_KEY", &host.credentials.secret_key)
             .env("AWS_ENDPOINT_URL", &host.endpoint)
+            // With `HOME` come a person's own settings of AWS, which may say to take no notice of the endpoint.
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("_HANDLER", "bootstrap")
             .env("TZ", ":UTC")
             .stdin(Stdio::null())

@@ -170,6 +170,20 @@ impl Wire {
         all
     }
 
+    /// When the call of that request id was answered, on the clock of the entries.
+    #[must_use]
+    pub fn answered(&self, request_id: &str) -> Option<u64> {
+        let entries = self
+            .0
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut newest_first = entries.iter().rev();
+        newest_first
+            .find(|entry| entry.request_id.as_deref() == Some(request_id))
+            .map(|entry| entry.ended)
+    }
+
     /// Forgets all calls; the numbers go on.
     pub fn clear(&self) {
         self.0

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
+use undrift_local::{Account, Group};
 
 /// The packages that are functions, each with a binary of its name and a feature `aws`.
 const FUNCTIONS: [&str; 2] = ["undrift-ec2", "undrift-notify"];
@@ -31,8 +32,17 @@ pub enum BuildError {
 
 impl Binaries {
     /// Builds all functions in the dev profile, in one go: `aws-sdk-ec2` wants 8 GB, so never
-    /// twice at once. The first time takes minutes.
+    /// twice at once. The first time takes minutes. Dropping the future ends it.
     pub async fn build(root: &Path) -> Result<Self, BuildError> {
+        Self::build_with(root, None).await
+    }
+
+    /// As [`Self::build`], ending with this process however that ends, as all that belongs to the account does.
+    pub async fn build_within(root: &Path, account: &Account) -> Result<Self, BuildError> {
+        Self::build_with(root, Some(account)).await
+    }
+
+    async fn build_with(root: &Path, account: Option<&Account>) -> Result<Self, BuildError> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command.current_dir(root).args([
@@ -58,15 +68,15 @@ impl Binaries {
             }
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(BuildError::NoCargo)?;
+        let mut cargo = Group::start(&mut command, account).map_err(BuildError::NoCargo)?;
         let mut found = BTreeMap::new();
-        if let Some(stdout) = child.stdout.take() {
+        if let Some(stdout) = cargo.stdout() {
             let mut lines = BufReader::new(stdout).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 found.extend(binary(&line));
             }
         }
-        let status = child.wait().await.map_err(BuildError::NoCargo)?;
+        let status = cargo.wait().await.map_err(BuildError::NoCargo)?;
         if !status.success() {
             return Err(BuildError::Failed(status));
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use undrift_core::plan::Moved;
 use undrift_core::record::{ChangeKey, Record};
-use undrift_local::{Client, Credentials, LocalError, Models, Options, Venv};
+use undrift_local::{Client, Credentials, Models, Options, Venv};
 
 use crate::journal;
 use crate::stack::{StackError, UNDO_ROLE};
@@ -35,15 +35,8 @@ impl Ledger {
     /// Connects to a running local account, and sees that it answers.
     pub async fn connect(options: Options, endpoint: &str) -> Result<Self, StackError> {
         let folder = options.tree_root.join("tests/moto");
-        let target = options.target_dir.clone();
-        let progress = Arc::clone(&options.progress);
-        let venv = tokio::task::spawn_blocking(move || {
-            Venv::ensure(&target, &folder.join("requirements.txt"), &progress)
-        })
-        .await
-        .map_err(|error| LocalError::VenvFailed {
-            output: error.to_string(),
-        })??;
+        let requirements = folder.join("requirements.txt");
+        let venv = Venv::ensure(&options.target_dir, &requirements, &options.progress).await?;
         let models = Arc::new(Models::new(venv.models()?));
         let credentials = Credentials::new("undrift-operator", "local");
         let client = Client::new(models, endpoint, credentials, &options.region);

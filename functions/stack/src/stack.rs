@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use undrift_core::policy::{Mode, Settings};
 use undrift_core::record::{ChangeKey, Record};
 use undrift_documents::Documents;
@@ -97,8 +96,6 @@ pub struct Stack {
     inbox: String,
     /// The policies and settings that were deployed.
     pub documents: Documents,
-    // Holds the bundle; removed with the stack.
-    _folder: TempDir,
 }
 
 impl Stack {
@@ -113,8 +110,7 @@ impl Stack {
         (deployment.settings)(&mut documents.settings);
         let admin = account.admin();
         let notices = Notices::make(&admin, &mut documents.settings).await?;
-        let folder = tempfile::tempdir()?;
-        let bundle = folder.path().join("bundle.json");
+        let bundle = account.folder().join("bundle.json");
         std::fs::write(&bundle, documents.bundle())?;
 
         let stream = table::table(&admin).await?;
@@ -176,7 +172,6 @@ impl Stack {
             slack: notices.slack,
             inbox: notices.inbox,
             documents,
-            _folder: folder,
         })
     }
 

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use undrift_core::record::{OutcomeKind, Record};
+use undrift_core::record::{Cause, Record};
+use undrift_local::{Account, Wire};
 use undrift_stack::Stack;
 
 use crate::ending::{Ending, Failure};
-use crate::local::{self, REGION};
-use crate::paper;
+use crate::live;
+use crate::local::{self, Published, REGION};
 use crate::shell::{FAINT, Shell};
+use crate::wrap::{width, wrap};
 
 /// How often the journal is read for what is new.
 const EVERY: Duration = Duration::from_millis(200);
@@ -29,80 +31,98 @@ impl Args {
             // Signals count from here on, also while things are being built.
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut hang_up = signal(SignalKind::hangup())?;
             let stopped = async {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
+                    _ = hang_up.recv() => {}
                 }
             };
             let work = async {
                 let (account, stack) = local::start(shell, self.port, |_| {}).await?;
-                let _published = local::publish(&account)?;
+                let published = local::publish(shell, &account)?;
                 shell.line(format!("ready {}", account.endpoint()))?;
-                help(shell, &account.endpoint());
-                watch(shell, &stack).await
+                help(shell, &account.endpoint(), &stack.slack.address());
+                watch(shell, &account, &stack, &published).await
             };
             tokio::select! {
                 () = stopped => Ok(Ending::Fine),
-                ended = work => ended,
+                ended = work => match ended {
+                    Err(failure) if failure.is_closed_pipe() => Ok(Ending::Fine),
+                    other => other,
+                },
             }
         })
     }
 }
 
-fn help(shell: &Shell, endpoint: &str) {
+fn help(shell: &Shell, endpoint: &str, slack: &str) {
+    let say = |text: &str| {
+        for line in wrap(text, width().saturating_sub(1)) {
+            shell.note(format!("{FAINT}{line}{FAINT:#}"));
+        }
+    };
+    say("Point any AWS client at it from another terminal, with any name for a key:");
+    // Commands are not wrapped, so that they can be copied.
     shell.note(format!(
-        "{FAINT}Point any AWS client at it from another terminal, with any key:
-
+        "{FAINT}
   export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={REGION}
   export AWS_ACCESS_KEY_ID=you AWS_SECRET_ACCESS_KEY=any
   aws ec2 create-security-group --group-name web --description web
   aws ec2 authorize-security-group-ingress --group-name web --protocol tcp --port 22 --cidr 0.0.0.0/0
-
-and watch it come back here. Then: undrift records --local, undrift show RECORD --local,
-undrift undo RECORD --local. Ctrl-C ends it and leaves nothing behind.{FAINT:#}
-"
+{FAINT:#}"
     ));
+    say("and watch it come back here. Then:");
+    shell.note(format!(
+        "{FAINT}
+  cargo undrift records --local
+  cargo undrift show RECORD --local
+  cargo undrift undo RECORD --local
+
+What engineers would read in Slack: {slack}/
+{FAINT:#}"
+    ));
+    say("Ctrl-C ends it and leaves nothing behind.");
+    shell.note("");
 }
 
-/// Says what happens as it happens.
-async fn watch(shell: &Shell, stack: &Stack) -> Result<Ending, Failure> {
+/// Says what happens as it happens, until nobody reads it any more.
+async fn watch(
+    shell: &Shell,
+    account: &Account,
+    stack: &Stack,
+    published: &Published,
+) -> Result<Ending, Failure> {
     let mut said = BTreeSet::new();
-    loop {
+    while shell.is_read() {
+        published.renew()?;
         let revisions = stack.revisions().await?;
         for record in &revisions {
-            if said.insert((record.key.clone(), record.revision)) {
-                say(shell, record)?;
+            if !said.insert((record.key.clone(), record.revision)) {
+                continue;
+            }
+            if shell.is_json() {
+                shell.json(record)?;
+            } else if record.undone_by.is_none() {
+                // That it was undone, the undo's own record says.
+                live::say(shell, record, lasted(account.wire(), record), width())?;
+                shell.line("")?;
             }
         }
         tokio::time::sleep(EVERY).await;
     }
+    Ok(Ending::Fine)
 }
 
-fn say(shell: &Shell, record: &Record) -> Result<(), Failure> {
-    if shell.is_json() {
-        return shell.json(record);
-    }
-    let when = record.happened().map(|t| t.to_string());
-    shell.line(format!(
-        "{FAINT}{}{FAINT:#}  {}",
-        when.unwrap_or_default(),
-        paper::line(record)
-    ))?;
-    for line in paper::diff(record) {
-        shell.line(format!("    {line}"))?;
-    }
-    let stayed: usize = record.left_alone.iter().map(|l| l.count).sum();
-    if record.plan.is_some() {
-        shell.line(format!(
-            "{FAINT}    {stayed} other rules stayed as they were{FAINT:#}"
-        ))?;
-    }
-    if record.outcome.kind == OutcomeKind::Reverted {
-        shell.line(format!(
-            "{FAINT}    undrift undo {} --local{FAINT:#}",
-            record.key
-        ))?;
-    }
-    Ok(())
+/// The time from the answer to the change to the answer to the last call that took it back.
+fn lasted(wire: &Wire, record: &Record) -> Option<Duration> {
+    let Cause::Change(change) = &record.cause else {
+        return None;
+    };
+    let answered = |id: Option<&str>| id.and_then(|id| wire.answered(id));
+    let opened = answered(change.request_id.as_deref())?;
+    let last = record.sent.iter().rev().find(|s| s.error.is_none())?;
+    let closed = answered(last.request_id.as_deref())?;
+    Some(Duration::from_micros(closed.checked_sub(opened)?))
 }

@@ -25,10 +25,9 @@ impl Args {
                     shell.json(record)?;
                     continue;
                 }
-                let when = record.happened().map(|t| t.to_string());
                 shell.line(format!(
                     "{FAINT}{}{FAINT:#}  {}",
-                    when.unwrap_or_default(),
+                    paper::time(record),
                     paper::line(record)
                 ))?;
                 shell.line(format!("{FAINT}    {}{FAINT:#}", record.key))?;

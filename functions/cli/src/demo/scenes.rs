@@ -11,6 +11,7 @@ use super::Stage;
 use super::group::{Group, words};
 use super::ways::{open, ways};
 use crate::ending::{Failure, counted};
+use crate::live::short;
 use crate::paper;
 use crate::shell::plain;
 
@@ -360,15 +361,6 @@ async fn find(cast: &Cast, is_it: impl Fn(&Record) -> bool) -> Result<Option<Rec
     }
     Ok(None)
 }
-
-pub(super) fn short(time: Duration) -> String {
-    if time < Duration::from_secs(1) {
-        format!("{} ms", time.as_millis())
-    } else {
-        format!("{:.1} s", time.as_secs_f64())
-    }
-}
-
 /// `42,391`
 fn thousands(number: u128) -> String {
     let digits = number.to_string();

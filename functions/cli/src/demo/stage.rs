@@ -1,18 +1,15 @@
 //! Where the demo speaks: wrapped to the terminal's width, unhurried unless asked.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
 use crate::ending::Failure;
 use crate::shell::{BAD, FAINT, GOOD, Shell};
+use crate::wrap::{width, wrap};
 
 pub(super) const STRONG: Style = Style::new().bold();
 const TIME: Style = AnsiColor::Cyan.on_default();
-
-/// The narrowest and the widest text; longer lines are hard to read.
-const WIDTHS: (usize, usize) = (40, 96);
 
 /// The demo's voice.
 #[derive(Debug)]
@@ -26,10 +23,9 @@ pub(crate) struct Stage<'s> {
 impl<'s> Stage<'s> {
     /// As wide as the terminal, with pauses to read in unless in a hurry.
     pub(crate) fn new(shell: &'s Shell, hurry: bool) -> Self {
-        let width = terminal_size::terminal_size().map_or(80, |(w, _)| usize::from(w.0));
         Self {
             shell,
-            width: width.clamp(WIDTHS.0, WIDTHS.1),
+            width: width(),
             hurry,
             wrong: 0,
         }
@@ -140,66 +136,5 @@ impl<'s> Stage<'s> {
         wrap(text, self.width.saturating_sub(indent.len() + 1))
             .into_iter()
             .try_for_each(|line| self.shell.line(format!("{indent}{style}{line}{style:#}")))
-    }
-}
-
-/// Breaks text into lines of at most `width` characters, at spaces where there are any.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(10);
-    let mut lines: Vec<String> = Vec::new();
-    let indent: String = text.chars().take_while(|c| *c == ' ').collect();
-    let mut line = indent.clone();
-    let mut is_empty = true;
-    for word in text.split_whitespace() {
-        let mut word = word.to_owned();
-        if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(std::mem::replace(&mut line, indent.clone()));
-            is_empty = true;
-        }
-        while word.chars().count() + indent.len() > width {
-            let most = width - indent.len().min(width - 1);
-            let head: Vec<char> = word.chars().take(most).collect();
-            // Where a list or a path can be broken, it is.
-            let end = head.iter().rposition(|c| ",/".contains(*c));
-            let end = end.map_or(most, |at| at + 1);
-            let head: String = head.into_iter().take(end).collect();
-            word = word.chars().skip(end).collect();
-            lines.push(format!("{indent}{head}"));
-        }
-        let gap = if is_empty { "" } else { " " };
-        // Writing to a string cannot fail.
-        let _ = write!(line, "{gap}{word}");
-        is_empty = false;
-    }
-    if !is_empty {
-        lines.push(line);
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wrap;
-
-    #[test]
-    fn lines_keep_to_the_width_whatever_the_text() {
-        let texts = [
-            "",
-            "a b c",
-            "a-very-long-word-without-any-space-in-it ok",
-            "  indented text here",
-        ];
-        for text in texts {
-            for width in 10..40 {
-                for line in wrap(text, width) {
-                    assert!(
-                        line.chars().count() <= width,
-                        "{line:?} is wider than {width}"
-                    );
-                }
-            }
-        }
-        assert_eq!(wrap("one two three four", 10), ["one two", "three four"]);
-        assert!(wrap("", 20).is_empty());
     }
 }

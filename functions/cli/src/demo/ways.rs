@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use undrift_stack::StackError;
 
 use super::Stage;
-use super::scenes::{Cast, PATIENCE, WORLD, short};
+use super::scenes::{Cast, PATIENCE, WORLD};
 use crate::ending::Failure;
+use crate::live::short;
 
 /// How many ways there are.
 const WAYS: usize = 6;

@@ -34,13 +34,17 @@ pub(crate) fn entries() -> Vec<Entry> {
 }
 
 pub(crate) fn models() -> Models {
-    let venv = Venv::ensure(
-        &support::target_dir(),
-        &support::tree_root().join("tests/moto/requirements.txt"),
-        &(Arc::new(|_: &str| {}) as Progress),
+    let silence: Progress = Arc::new(|_: &str| {});
+    let (target, requirements) = (
+        support::target_dir(),
+        support::tree_root().join("tests/moto/requirements.txt"),
     );
+    let venv = Venv::ensure(&target, &requirements, &silence);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     Models::new(
-        venv.expect("a Python environment")
+        runtime
+            .block_on(venv)
+            .expect("a Python environment")
             .models()
             .expect("models"),
     )
