@@ -107,7 +107,6 @@ pub fn starting(undrift: &Path, folder: &TempDir, arguments: &[&str]) -> Command
         .args(arguments)
         .env("UNDRIFT_LOCAL_FILE", folder.path().join("local.json"))
         .env("TMPDIR", folder.path().join("tmp"))
-        .env("UNDRIFT_QUIET_BUILD", "1")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command

@@ -123,7 +123,7 @@ pub(crate) async fn start(
         .await
         .map_err(StackError::Local)?;
     shell.note("building the functions (the first time takes some minutes)");
-    let binaries = Binaries::build_within(&root, &account)
+    let binaries = Binaries::build_within(&root, &account, shell.is_quiet())
         .await
         .map_err(StackError::Build)?;
     let mut what = Deployment::new(&root, binaries);

@@ -34,15 +34,24 @@ impl Binaries {
     /// Builds all functions in the dev profile, in one go: `aws-sdk-ec2` wants 8 GB, so never
     /// twice at once. The first time takes minutes. Dropping the future ends it.
     pub async fn build(root: &Path) -> Result<Self, BuildError> {
-        Self::build_with(root, None).await
+        Self::build_with(root, None, false).await
     }
 
-    /// As [`Self::build`], ending with this process however that ends, as all that belongs to the account does.
-    pub async fn build_within(root: &Path, account: &Account) -> Result<Self, BuildError> {
-        Self::build_with(root, Some(account)).await
+    /// As [`Self::build`], ending with this process however that ends, as all that belongs to the account does; if
+    /// quietly, cargo says nothing but errors.
+    pub async fn build_within(
+        root: &Path,
+        account: &Account,
+        quietly: bool,
+    ) -> Result<Self, BuildError> {
+        Self::build_with(root, Some(account), quietly).await
     }
 
-    async fn build_with(root: &Path, account: Option<&Account>) -> Result<Self, BuildError> {
+    async fn build_with(
+        root: &Path,
+        account: Option<&Account>,
+        quietly: bool,
+    ) -> Result<Self, BuildError> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command.current_dir(root).args([
@@ -50,7 +59,7 @@ impl Binaries {
             "--locked",
             "--message-format=json-render-diagnostics",
         ]);
-        if std::env::var_os("UNDRIFT_QUIET_BUILD").is_some() {
+        if quietly {
             command.arg("--quiet");
         }
         // The local account's crate is built along: it asks the same of tokio and hyper as the
