@@ -1,7 +1,7 @@
 //! What people and programs are told, by the real function, on channels that work and that don't.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use undrift_core::name::PolicyId;
@@ -222,6 +222,37 @@ async fn throttled_failing_and_slow_channels_lose_no_notice_and_double_none() {
     let mails = counted(mails.iter().map(|m| text(m, "/Subject")).collect());
     assert_eq!(mails.len(), GROUPS, "{mails:#?}");
     assert!(mails.values().all(|n| *n == 1), "{mails:#?}");
+}
+
+#[tokio::test]
+async fn a_channel_that_is_down_holds_up_nobody() {
+    const GROUPS: usize = 4;
+    let sandbox = Sandbox::start().await;
+    let maya = sandbox.user("maya").await;
+    let vpc = sandbox.vpc().await;
+    let down = SlackFault::Refuse("not_in_channel");
+    sandbox.stack.slack.fail(vec![down; 10_000]);
+    let mut mails = Vec::new();
+    for n in 0..GROUPS {
+        let group = make(&maya, &format!("g{n}"), &vpc).await;
+        open(&maya, &group, 22, "").await;
+        // Each mail comes although Slack still owes all before it.
+        let start = Instant::now();
+        while mails.len() <= n {
+            mails.extend(sandbox.stack.take_notices().await.unwrap());
+            assert!(start.elapsed() < Duration::from_secs(20), "{n}");
+        }
+    }
+    assert!(sandbox.stack.slack.messages().is_empty());
+    sandbox.stack.slack.mend();
+    sandbox.settle().await;
+    let messages = sandbox.stack.slack.messages();
+    assert_eq!(roots(&messages).len(), GROUPS);
+    let told = counted(tellings(&messages));
+    assert!(told.values().all(|n| *n == 1), "{told:#?}");
+    assert_eq!(told.len(), 2 * GROUPS);
+    mails.extend(sandbox.stack.take_notices().await.unwrap());
+    assert_eq!(mails.len(), GROUPS);
 }
 
 #[tokio::test]

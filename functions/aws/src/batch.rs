@@ -64,6 +64,18 @@ pub struct Message {
     /// An EventBridge event.
     #[serde(default)]
     pub body: String,
+    /// What SQS says of it.
+    #[serde(default)]
+    pub attributes: Attributes,
+}
+
+/// What SQS says of a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Attributes {
+    /// The how manieth time it was received; a number as text.
+    #[serde(default)]
+    pub approximate_receive_count: String,
 }
 
 /// The messages that are to come again, as Lambda reads it (`ReportBatchItemFailures`).

@@ -122,6 +122,7 @@ fn message(id: &str, body: String) -> Message {
         message_id: format!("m-{id}"),
         receipt_handle: format!("r-{id}"),
         body,
+        attributes: Attributes::default(),
     }
 }
 

@@ -1,50 +1,17 @@
 //! A service's function: its queue's batches and direct requests, given to a [`Handler`].
 
 use aws_config::SdkConfig;
-use aws_sdk_sqs::Client;
 use serde_json::Value;
 use undrift_core::change::Expected;
 use undrift_core::name::Region;
-use undrift_engine::port::{CallError, Journal};
+use undrift_engine::port::Journal;
 
-use crate::batch::{Batch, Handler, Postpone, Work};
-use crate::client::classify;
+use crate::batch::{Batch, Handler, Work};
 use crate::config::Environment;
 use crate::metrics::Metrics;
+use crate::queue::Queue;
 use crate::request::TAG;
 use crate::runtime::{Error, Invocation, run};
-
-/// The queue that feeds the function.
-#[derive(Debug, Clone)]
-pub struct Queue {
-    client: Client,
-    url: String,
-}
-
-impl Queue {
-    /// The queue of that URL.
-    #[must_use]
-    pub fn new(config: &SdkConfig, url: &str) -> Self {
-        Self {
-            client: Client::new(config),
-            url: url.to_owned(),
-        }
-    }
-}
-
-impl Postpone for Queue {
-    async fn postpone(&self, receipt: &str, seconds: u32) -> Result<(), CallError> {
-        self.client
-            .change_message_visibility()
-            .queue_url(&self.url)
-            .receipt_handle(receipt)
-            .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|e| classify(&e, "sqs:ChangeMessageVisibility", &self.url))?;
-        Ok(())
-    }
-}
 
 /// All that a service's function works with.
 #[derive(Debug)]

@@ -22,6 +22,8 @@ pub mod journal;
 #[cfg(feature = "aws")]
 pub mod log;
 pub mod metrics;
+#[cfg(feature = "aws")]
+pub mod queue;
 pub mod request;
 #[cfg(feature = "aws")]
 pub mod runtime;

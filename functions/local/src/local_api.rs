@@ -82,7 +82,9 @@ fn sqs(trail: &Trail, call: &Identified, input: &Value) -> Option<Response<Full<
         }
         "SendMessage" => {
             let body = text("MessageBody").unwrap_or_default();
-            json!({ "MessageId": queue.send(body), "MD5OfMessageBody": mapping::md5(body) })
+            let wait = input.get("DelaySeconds").and_then(Value::as_u64);
+            let wait = Duration::from_secs(wait.unwrap_or(0));
+            json!({ "MessageId": queue.send_later(body, wait), "MD5OfMessageBody": mapping::md5(body) })
         }
         "GetQueueUrl" => {
             let account = queue.arn().split(':').nth(4).unwrap_or_default();

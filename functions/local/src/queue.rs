@@ -153,6 +153,12 @@ impl Queue {
     /// Sends a message; the answer is its id, also for one that is lost.
     #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn send(&self, body: &str) -> String {
+        self.send_later(body, Duration::ZERO)
+    }
+
+    /// As [`Self::send`]; it is delivered after `wait`.
+    #[expect(clippy::must_use_candidate, reason = "few need the message's id")]
+    pub fn send_later(&self, body: &str, wait: Duration) -> String {
         let id = ids::uuid();
         let mut state = self.state();
         let faults = state.faults.clone();
@@ -172,7 +178,7 @@ impl Queue {
                 id: if copy == 0 { id.clone() } else { ids::uuid() },
                 body: body.to_owned(),
                 sent_ms: now_ms(),
-                visible_at: Instant::now() + delay,
+                visible_at: Instant::now() + wait + delay,
                 receives: 0,
                 receipt: None,
                 first_received_ms: None,

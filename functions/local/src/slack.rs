@@ -132,6 +132,11 @@ impl Slack {
         self.state.kept().faults.extend(faults);
     }
 
+    /// From now on it works.
+    pub fn mend(&self) {
+        self.state.kept().faults.clear();
+    }
+
     /// How many of the planned faults have not happened yet.
     #[must_use]
     pub fn faults_left(&self) -> usize {

@@ -94,8 +94,11 @@ pub enum Done {
     Now,
     /// It was told before.
     Before,
-    /// It is to come again.
-    Again,
+    /// It is to come again, this late at the earliest.
+    Again {
+        /// How long the channel wants to be left alone.
+        wait: Duration,
+    },
 }
 
 /// Tells of one revision on one channel, until `limit`.
@@ -107,20 +110,24 @@ pub async fn deliver<M: Marks, C: Channel>(
 ) -> Done {
     let (key, revision, name) = (&told.record.key, told.record.revision, channel.name());
     let began = Timestamp::now();
+    let again = Done::Again {
+        wait: Duration::ZERO,
+    };
     let mut since = match marks.begin(key, revision, name).await {
         Ok(May::Tell { since }) => since,
         Ok(May::Told) => return Done::Before,
         Ok(May::Busy) => {
             tracing::info!(record = %key, revision, channel = name, "somebody else is telling of it");
-            return Done::Again;
+            return again;
         }
         Err(e) => {
             tracing::error!(record = %key, revision, channel = name, error = %e,
                 "the notice can't be marked");
-            return Done::Again;
+            return again;
         }
     };
     let mut wait = FIRST_WAIT;
+    let mut asked_for = Duration::ZERO;
     for attempt in 1..=TRIES {
         let left = Duration::try_from(limit.duration_since(Timestamp::now())).unwrap_or_default();
         let tried = tokio::time::timeout(left, once(told, marks, channel, since)).await;
@@ -149,6 +156,7 @@ pub async fn deliver<M: Marks, C: Channel>(
             }
         };
         let pause = asked.unwrap_or(wait);
+        asked_for = asked.unwrap_or_default();
         wait *= 2;
         let left = Duration::try_from(limit.duration_since(Timestamp::now())).unwrap_or_default();
         if attempt == TRIES || pause >= left {
@@ -160,7 +168,7 @@ pub async fn deliver<M: Marks, C: Channel>(
         tracing::warn!(record = %key, revision, channel = name, error = %e,
             "the mark could not be taken back; it gives way after two minutes");
     }
-    Done::Again
+    Done::Again { wait: asked_for }
 }
 
 /// Tells once. Whatever was done of it before is not done again: a message is remembered as soon

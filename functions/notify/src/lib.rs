@@ -2,11 +2,12 @@
 //!
 //! [`stream`] reads what Lambda hands over, [`tell`](mod@tell) takes a batch to every
 //! [`channel`], and [`deliver`](mod@deliver) sees to it that each revision is told of once on
-//! each, whatever fails. Behind the feature `aws`: `sns`, `slack`, `webhook` and `bus` are the
+//! each, whatever fails; [`owed`] keeps what failed. Behind the feature `aws`: `sns`, `slack`, `webhook` and `bus` are the
 //! channels, `marks` what was told already, `secret` the tokens, `http` the way to Slack.
 
 pub mod channel;
 pub mod deliver;
+pub mod owed;
 pub mod stream;
 pub mod tell;
 

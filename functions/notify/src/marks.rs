@@ -1,13 +1,18 @@
-//! Marks of what was told, in the table.
+//! What was told, in the table, and what is owed, in a queue.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
+use undrift_aws::batch::Postpone;
 use undrift_aws::journal::post::{Posted, Thread};
 use undrift_aws::journal::{Delivery, DynamoJournal};
+use undrift_aws::queue::Queue;
 use undrift_core::notice::Repeats;
-use undrift_core::record::ChangeKey;
-use undrift_engine::port::JournalError;
+use undrift_core::record::{ChangeKey, Record};
+use undrift_engine::port::{CallError, JournalError};
 
 use crate::deliver::{Marks, May};
+use crate::owed::{Owe, Owed, Records};
 
 /// Marks in the table.
 #[derive(Debug, Clone)]
@@ -78,5 +83,37 @@ impl Marks for TableMarks {
 
     async fn count(&self, key: &ChangeKey, repeats: &Repeats) -> Result<u64, JournalError> {
         self.0.count_repeat(key, repeats, Timestamp::now()).await
+    }
+}
+
+impl Records for TableMarks {
+    async fn revision(
+        &self,
+        key: &ChangeKey,
+        revision: u32,
+    ) -> Result<Option<Record>, JournalError> {
+        self.0.revision(key, revision).await
+    }
+}
+
+/// The queue of what is owed, where there is one.
+#[derive(Debug, Clone)]
+pub struct OwedQueue(pub Option<Queue>);
+
+impl Owe for OwedQueue {
+    async fn owe(&self, owed: &Owed, wait: Duration) -> Result<(), String> {
+        let queue = self.0.as_ref().ok_or("there is no queue for it")?;
+        let body = serde_json::to_string(owed).map_err(|e| e.to_string())?;
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).max(1);
+        queue.send(&body, seconds).await.map_err(|e| e.to_string())
+    }
+}
+
+impl Postpone for OwedQueue {
+    async fn postpone(&self, receipt: &str, seconds: u32) -> Result<(), CallError> {
+        match &self.0 {
+            Some(queue) => queue.postpone(receipt, seconds).await,
+            None => Ok(()),
+        }
     }
 }

@@ -1,22 +1,28 @@
 //! A batch of the stream to every channel: at the same time, so that a slow one holds no other
 //! up, and on each in the stream's order.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use undrift_aws::batch::BatchAnswer;
 use undrift_aws::metrics::Metrics;
 use undrift_core::notice::repeats;
+use undrift_core::record::Record;
 
 use crate::channel::{Channel, Told};
 use crate::deliver::{Done, Marks, deliver};
+use crate::owed::{Owe, Owed};
 use crate::stream::{Batch, Entry, Seen};
 
-/// Tells of the revisions in a stream's batch. From `limit` on nothing is begun any more; what
-/// is left comes again.
-pub async fn tell<M: Marks, C: Channel>(
+/// Tells of the revisions in a stream's batch. What fails on a channel is owed to it, and what
+/// follows in the batch with it, so that one channel's failure holds up nobody. From `limit` on
+/// nothing is begun any more. Only what could not be kept as owed comes again with the stream.
+pub async fn tell<M: Marks, C: Channel, O: Owe>(
     batch: &Batch,
     marks: &M,
     channels: &[C],
+    owe: &O,
     metrics: &Metrics,
     limit: Timestamp,
 ) -> BatchAnswer {
@@ -28,23 +34,25 @@ pub async fn tell<M: Marks, C: Channel>(
     }
     let all = &all;
     let failed = join_all(channels.iter().map(|channel| async move {
-        let mut failed = Vec::new();
+        let (mut failed, mut broken) = (Vec::new(), None);
         for (sequence, told) in all.iter().filter(|(_, told)| channel.takes(told)) {
-            if Timestamp::now() >= limit {
-                tracing::warn!(
-                    sequence_number = sequence,
-                    channel = channel.name(),
-                    "no time is left for the notice"
-                );
-                failed.push(*sequence);
-                continue;
-            }
-            match deliver(told, marks, channel, limit).await {
+            let done = match broken {
+                Some(wait) => Done::Again { wait },
+                None if Timestamp::now() >= limit => Done::Again {
+                    wait: Duration::ZERO,
+                },
+                None => deliver(told, marks, channel, limit).await,
+            };
+            match done {
                 Done::Now => metrics.told(channel.name(), Timestamp::now()),
                 Done::Before => {}
-                Done::Again => {
+                Done::Again { wait } => {
                     metrics.failed(Timestamp::now());
-                    failed.push(*sequence);
+                    if is_owed(told, channel.name(), owe, wait).await {
+                        broken = Some(wait);
+                    } else {
+                        failed.push(*sequence);
+                    }
                 }
             }
         }
@@ -56,6 +64,26 @@ pub async fn tell<M: Marks, C: Channel>(
     let again = all.iter().map(|(sequence, _)| *sequence);
     let again = again.filter(|sequence| failed.contains(sequence));
     BatchAnswer::of(again.map(str::to_owned).collect::<Vec<_>>())
+}
+
+async fn is_owed<O: Owe>(told: &Told, channel: &str, owe: &O, wait: Duration) -> bool {
+    let (key, revision) = (&told.record.key, told.record.revision);
+    let owed = Owed {
+        key: key.clone(),
+        revision,
+        channel: channel.to_owned(),
+    };
+    match owe.owe(&owed, wait).await {
+        Ok(()) => {
+            tracing::warn!(record = %key, revision, channel, "the notice is owed");
+            true
+        }
+        Err(why) => {
+            tracing::error!(record = %key, revision, channel, why,
+                "the notice can't be kept as owed; it comes again with the stream");
+            false
+        }
+    }
 }
 
 /// What is to be told of an entry.
@@ -74,6 +102,11 @@ async fn read<M: Marks>(entry: &Entry, marks: &M, metrics: &Metrics) -> Option<T
             return None;
         }
     };
+    Some(told(record, marks).await)
+}
+
+/// What is told of a record.
+pub(crate) async fn told<M: Marks>(record: Record, marks: &M) -> Told {
     let times = match repeats(&record) {
         None => None,
         Some(repeats) => {
@@ -86,7 +119,7 @@ async fn read<M: Marks>(entry: &Entry, marks: &M, metrics: &Metrics) -> Option<T
                 .ok()
         }
     };
-    Some(Told::of(record, times))
+    Told::of(record, times)
 }
 
 #[cfg(test)]

@@ -235,11 +235,20 @@ fn own(event: &str, revision: u32) -> undrift_core::record::Record {
     record
 }
 
+/// Keeps nothing: what fails comes again with the stream.
+struct NoQueue;
+
+impl Owe for NoQueue {
+    async fn owe(&self, _: &Owed, _: Duration) -> Result<(), String> {
+        Err("no queue".into())
+    }
+}
+
 async fn run_all(entries: &[Value], marks: &Kept, channels: &[People]) -> Vec<String> {
     let batch = serde_json::from_value(json!({"Records": entries})).unwrap();
     let metrics = Metrics::new("f", |_| {});
     let limit = Timestamp::now() + SignedDuration::from_millis(1500);
-    let answer = tell(&batch, marks, channels, &metrics, limit).await;
+    let answer = tell(&batch, marks, channels, &NoQueue, &metrics, limit).await;
     let failures = answer.batch_item_failures.into_iter();
     failures.map(|f| f.item_identifier).collect()
 }
@@ -442,7 +451,15 @@ async fn without_time_all_comes_again() {
     let entries = [entry("1", &own("e-1", 1)), entry("2", &own("e-2", 1))];
     let batch = serde_json::from_value(json!({"Records": entries})).unwrap();
     let metrics = Metrics::new("f", |_| {});
-    let answer = tell(&batch, &marks, &people, &metrics, Timestamp::now()).await;
+    let answer = tell(
+        &batch,
+        &marks,
+        &people,
+        &NoQueue,
+        &metrics,
+        Timestamp::now(),
+    )
+    .await;
     assert_eq!(
         serde_json::to_value(answer).unwrap(),
         json!({"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "2"}]})

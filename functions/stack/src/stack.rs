@@ -149,9 +149,20 @@ impl Stack {
         let revert = account.run_function(revert).await?;
         let undo = spec(UNDO_ROLE, environment(UNDO_ROLE, "undo"), 1)?;
         let undo = account.run_function(undo).await?;
+        let owed = account.queue(
+            "undrift-owed",
+            QueueOptions {
+                visibility: VISIBILITY,
+                max_receives: Some(100),
+            },
+        );
         let mut told = notices.environment;
+        told.push((
+            "UNDRIFT_OWED_QUEUE_URL".to_owned(),
+            account.queue_url(&owed),
+        ));
         told.push(("UNDRIFT_BUNDLE".to_owned(), bundle.display().to_string()));
-        let notify = account.run_function(spec(NOTIFY_ROLE, told, 1)?).await?;
+        let notify = account.run_function(spec(NOTIFY_ROLE, told, 2)?).await?;
 
         let kinds = undrift_documents::kinds();
         for rule in undrift_documents::events::patterns(&documents.enabled(), kinds) {
@@ -163,6 +174,7 @@ impl Stack {
             "dynamodb": {"NewImage": {"entity": {"S": ["record"]}}}
         });
         account.map_stream(&stream, &notify, Some(&records))?;
+        account.map_queue(&owed, &notify, BATCH);
         Ok(Self {
             admin,
             revert,

@@ -38,6 +38,9 @@ pub struct NotifyEnvironment {
     pub slack_webhook: Option<String>,
     /// `UNDRIFT_SLACK_URL`: where Slack's API is. Anything but https only on this machine.
     pub slack_url: String,
+    /// `UNDRIFT_OWED_QUEUE_URL`: the queue of the notices that a channel is still owed, which
+    /// this function is fed by too. Absent: they come again with the stream, and hold up others.
+    pub owed_queue_url: Option<String>,
     /// `UNDRIFT_BUNDLE`: the bundle, whose settings say who gets which notices.
     pub bundle: PathBuf,
     /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets.
@@ -82,6 +85,7 @@ impl NotifyEnvironment {
             slack_token,
             slack_webhook,
             slack_url: slack_url.trim_end_matches('/').to_owned(),
+            owed_queue_url: read.optional("UNDRIFT_OWED_QUEUE_URL"),
             bundle: read
                 .optional("UNDRIFT_BUNDLE")
                 .map_or_else(|| beside(get), PathBuf::from),

@@ -17,7 +17,8 @@ use undrift_engine::port::{
 };
 
 use super::attribute::{Item, ItemError};
-use super::items::key_of;
+use super::items::{key_of, read_record};
+use super::keys::of_revision;
 use super::unusable;
 use super::wire::{SdkItem, back, out};
 use crate::client::{CONNECT_TIMEOUT, classify};
@@ -220,6 +221,24 @@ pub(super) fn by_key(items: Vec<SdkItem>) -> impl Iterator<Item = (super::keys::
         let item = back(item);
         (key_of(&item), item)
     })
+}
+
+impl DynamoJournal {
+    /// One revision of a record, if it is there.
+    pub async fn revision(
+        &self,
+        key: &ChangeKey,
+        revision: u32,
+    ) -> Result<Option<Record>, JournalError> {
+        let doing = format!("reading revision {revision} of {key}");
+        let item = self.get(&doing, &of_revision(key, revision)).await?;
+        let read = item.map(|item| read_record(&item)).transpose();
+        read.map_err(|e| JournalError {
+            doing,
+            message: e.to_string(),
+            transient: false,
+        })
+    }
 }
 
 impl Journal for DynamoJournal {
