@@ -28,7 +28,8 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
             let most = width - indent.len().min(width - 1);
             let head: Vec<char> = word.chars().take(most).collect();
             // Where a list or a path can be broken, it is.
-            let end = head.iter().rposition(|c| ",/".contains(*c));
+            let mark = |mark: char| head.iter().rposition(|c| *c == mark);
+            let end = mark(',').or_else(|| mark('/'));
             let end = end.map_or(most, |at| at + 1);
             let head: String = head.into_iter().take(end).collect();
             word = word.chars().skip(end).collect();
