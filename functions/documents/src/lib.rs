@@ -13,6 +13,7 @@ mod error;
 pub mod events;
 mod files;
 mod nearest;
+pub mod schema;
 mod yaml;
 
 use std::path::{Path, PathBuf};

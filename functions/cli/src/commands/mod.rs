@@ -7,6 +7,7 @@ mod events;
 mod iam;
 mod local;
 mod records;
+mod schema;
 mod show;
 mod test;
 mod undo;
@@ -44,6 +45,7 @@ commands! {
     Undo(undo),
     Check(check),
     Test(test),
+    Schema(schema),
     Bundle(bundle),
     Events(events),
     Iam(iam),

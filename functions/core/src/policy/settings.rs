@@ -38,6 +38,7 @@ impl<K: Ord> ModeList<K> {
 
 /// The settings of one deployment (`policies/settings.yaml`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The whole deployment's mode. Absent: the deployment is new, and observes.
