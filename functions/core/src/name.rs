@@ -29,7 +29,10 @@ macro_rules! names {
         #[cfg_attr(
             feature = "schema",
             derive(schemars::JsonSchema),
-            schemars(extend("pattern" = $pattern))
+            schemars(extend(
+                "pattern" = $pattern,
+                "patternErrorMessage" = concat!("This is not ", $expected, ".")
+            ))
         )]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);

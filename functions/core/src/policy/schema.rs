@@ -58,6 +58,7 @@ impl JsonSchema for Time {
         json_schema!({
             "type": "string",
             "description": "A point in time with its offset, such as `2026-01-31T18:00:00Z`.",
+            "patternErrorMessage": "This is no time; write it like 2026-01-31T18:00:00Z.",
             "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$",
         })
     }
