@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod events;
 mod iam;
+mod init;
 mod local;
 mod records;
 mod schema;
@@ -43,6 +44,7 @@ commands! {
     Records(records),
     Show(show),
     Undo(undo),
+    Init(init),
     Check(check),
     Test(test),
     Schema(schema),
