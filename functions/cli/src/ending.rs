@@ -34,7 +34,9 @@ impl Ending {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// Not in a tree.
-    #[error("no folder `policies` here or above; run it inside the tree, name paths, or begin one with `undrift init`")]
+    #[error(
+        "no folder `policies` here or above; run it inside the tree, name paths, or begin one with `undrift init`"
+    )]
     NoTree,
     /// Documents are wrong.
     #[error("{} in the policy documents; `undrift check` lists them", mistakes(.0.len()))]

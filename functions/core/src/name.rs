@@ -31,7 +31,7 @@ macro_rules! names {
             derive(schemars::JsonSchema),
             schemars(extend(
                 "pattern" = $pattern,
-                "patternErrorMessage" = concat!("This is not ", $expected, ".")
+                "patternErrorMessage" = concat!("this is not ", $expected)
             ))
         )]
         #[serde(try_from = "String", into = "String")]

@@ -81,7 +81,7 @@ fn run(policy: &Policy, case: &Case, kinds: Kinds<'_>) -> Result<Vec<String>, St
         image(kind, facets).map_err(|wrong| {
             let wrong: Vec<String> = wrong
                 .into_iter()
-                .map(|(f, _, why)| format!("{f}: {why}"))
+                .map(|m| format!("{}: {}", m.facet, m.wrong.message))
                 .collect();
             wrong.join("; ")
         })

@@ -2,6 +2,8 @@
 
 mod polish;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use undrift_core::kind::{FacetName, Kind, Kinds};
 use undrift_core::policy::schema as types;
@@ -54,6 +56,17 @@ impl Format {
             schema["type"] = json!([own, "null"]);
         }
         schema["title"] = self.title().into();
+        schema
+    }
+
+    /// What its types alone say, for checking its structure.
+    pub(crate) fn structure(self) -> Value {
+        let mut schema = match self {
+            Self::Policy => types::policy(),
+            Self::Settings => types::settings(),
+            Self::Exemptions => types::exemptions(),
+        };
+        polish::polish(&mut schema);
         schema
     }
 
@@ -138,21 +151,30 @@ fn facets(kind: &dyn Kind) -> Value {
 
 fn exemptions(kinds: Kinds<'_>) -> Value {
     let mut schema = types::exemptions();
-    let element = &mut schema["$defs"]["Scope"]["properties"]["element"];
-    let facets = kinds.0.iter().flat_map(|kind| {
-        let of = |facet: &&'static str| {
+    let mut by_facet: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for kind in kinds.0 {
+        for facet in kind.facets() {
             let element = kind.element_schema(&FacetName::from(*facet));
-            json!({"prefixItems": [{"const": facet}, element]})
-        };
-        kind.facets().iter().map(of).collect::<Vec<_>>()
+            by_facet.entry(facet).or_default().push(element);
+        }
+    }
+    let names: Vec<&str> = by_facet.keys().copied().collect();
+    let rules = by_facet.iter().map(|(facet, elements)| {
+        json!({
+            "if": {"prefixItems": [{"const": facet}]},
+            "then": {"prefixItems": [{}, {"anyOf": elements}]},
+        })
     });
-    let alternatives: Vec<Value> = facets.collect();
+    let rules: Vec<Value> = rules.collect();
+    let element = &mut schema["$defs"]["Scope"]["properties"]["element"];
     *element = json!({
         "description": element["description"],
         "type": "array",
         "minItems": 2,
         "maxItems": 2,
-        "anyOf": alternatives,
+        "errorMessage": "an element is written `[facet, { … }]`",
+        "prefixItems": [{"enum": names}, {"type": "object"}],
+        "allOf": rules,
     });
     // What this file holds has one source.
     schema["$defs"]["Exemption"]["properties"]["source"] = json!({

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{AliasLimits, DuplicateKeyPolicy, MergeKeyPolicy};
 use serde_saphyr::{Error, Location, Options, Spanned};
 
@@ -100,6 +101,15 @@ fn fault(error: &Error) -> Fault {
         Error::MergeKeyNotAllowed { .. } => {
             "merge keys (`<<`) are not read; write the members out".to_owned()
         }
+        Error::Budget {
+            breach: BudgetBreach::Documents { .. },
+            ..
+        }
+        | Error::MultipleDocuments { .. } => {
+            "a second document begins here; a file holds one: move it to a file of its own"
+                .to_owned()
+        }
+        Error::AliasError { error, .. } => return fault(error),
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
@@ -130,6 +140,72 @@ fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let line = line.split(" at line ").next().unwrap_or(line);
     line.trim_end_matches(['.', ':']).to_owned()
+}
+
+/// The place in a document of an offset, in bytes, into a text scalar that stands at `value`: its
+/// lines may be folded, quoted or indented. `None` where escapes keep it from being told.
+pub(crate) fn in_scalar(text: &str, value: Place, scalar: &str, offset: usize) -> Option<Place> {
+    let ahead = scalar.get(..offset)?;
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(value.line.checked_sub(1)?)
+        .map(str::len)
+        .sum();
+    let line = text.get(start..)?;
+    let at = line.char_indices().nth(value.column.checked_sub(1)?)?.0;
+    let mut raw = Raw {
+        rest: line.get(at..)?.chars().peekable(),
+        line: value.line,
+        column: value.column,
+    };
+    match raw.rest.peek()? {
+        '>' | '|' => while raw.next()? != '\n' {},
+        '"' | '\'' => drop(raw.next()),
+        _ => {}
+    }
+    raw.skip_blanks();
+    let mut ahead = ahead.trim_start().chars().peekable();
+    while let Some(c) = ahead.next() {
+        if c.is_whitespace() {
+            // Folding turns any blanks into any others, never into none.
+            while ahead.next_if(|c| c.is_whitespace()).is_some() {}
+            raw.rest.peek().filter(|c| c.is_whitespace())?;
+            raw.skip_blanks();
+        } else if raw.next()? != c {
+            return None;
+        }
+    }
+    Some(Place {
+        line: raw.line,
+        column: raw.column,
+        length: 1,
+    })
+}
+
+/// A text, and where one is in it.
+struct Raw<'t> {
+    rest: std::iter::Peekable<std::str::Chars<'t>>,
+    line: usize,
+    column: usize,
+}
+
+impl Raw<'_> {
+    fn next(&mut self) -> Option<char> {
+        let c = self.rest.next()?;
+        if c == '\n' {
+            self.line += 1;
+            self.column = 1;
+        } else {
+            self.column += 1;
+        }
+        Some(c)
+    }
+
+    fn skip_blanks(&mut self) {
+        while self.rest.peek().is_some_and(|c| c.is_whitespace()) {
+            self.next();
+        }
+    }
 }
 
 /// A node of a document, for its places only.
@@ -163,6 +239,16 @@ impl Node {
     /// The place of the key there: right for values that begin on a line of their own.
     pub(crate) fn key(&self, way: &[Step<'_>]) -> Option<Place> {
         self.last(way).map(|c| c.key.unwrap_or(c.value))
+    }
+
+    /// Where the mapping or list there begins: its first member.
+    pub(crate) fn start(&self, way: &[Step<'_>]) -> Option<Place> {
+        let node = match self.last(way) {
+            Some(child) => &child.node,
+            None => self,
+        };
+        let first = node.members.first().map(|(_, c)| c.key.unwrap_or(c.value));
+        first.or_else(|| self.value(way))
     }
 
     fn last(&self, way: &[Step<'_>]) -> Option<&Child> {

@@ -44,8 +44,7 @@ impl Args {
         let dir = tidy(&self.dir.join("policies"));
         refuse_what_is_there(&dir)?;
         let documents = DOCUMENTS.map(|(file, text)| (dir.join(file), text.to_owned()));
-        let schemas =
-            Format::ALL.map(|f| (dir.join("schema").join(f.file()), f.text(kinds())));
+        let schemas = Format::ALL.map(|f| (dir.join("schema").join(f.file()), f.text(kinds())));
         for (file, text) in documents.into_iter().chain(schemas) {
             write(&file, &text)?;
             if shell.is_json() {

@@ -32,7 +32,8 @@ pub struct Route {
 #[cfg_attr(
     feature = "schema",
     derive(schemars::JsonSchema),
-    schemars(extend("anyOf" = [
+    schemars(extend("errorMessage" = "this is no channel: `sns`, `amazon-q`, `webhook`, or `slack:` \
+        with a channel's id, such as `slack:C012AB3CD`", "anyOf" = [
         {"enum": ["sns", "amazon-q", "webhook"]},
         {"pattern": "^slack:[A-Za-z0-9]{1,40}$"}
     ]))

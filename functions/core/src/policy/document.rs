@@ -140,7 +140,13 @@ pub struct Expect {
 
 /// The state a case wants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(extend(
+        "errorMessage" = "this is neither `before`, `after`, nor the facets that are wanted"
+    ))
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Desired {
     /// What was before.

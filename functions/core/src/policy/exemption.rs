@@ -12,7 +12,7 @@ use crate::name::{AccountId, Arn, PolicyId, ResourceId};
 #[cfg_attr(
     feature = "schema",
     derive(schemars::JsonSchema),
-    schemars(extend("anyOf" = super::schema::bounded()))
+    schemars(extend("allOf" = super::schema::bounded()))
 )]
 #[serde(deny_unknown_fields)]
 pub struct Scope {

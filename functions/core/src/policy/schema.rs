@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use super::{Exemptions, Mode, ModeList, Policy, Settings};
 use crate::net::{Params, PortRange, Ports};
 
+/// A block of addresses, loosely: its reader counts the digits.
+const BLOCK: &str = "^[0-9A-Fa-f:.]+/[0-9]{1,3}$";
+
 /// The schema of a policy document.
 #[must_use]
 pub fn policy() -> Value {
@@ -58,7 +61,7 @@ impl JsonSchema for Time {
         json_schema!({
             "type": "string",
             "description": "A point in time with its offset, such as `2026-01-31T18:00:00Z`.",
-            "patternErrorMessage": "This is no time; write it like 2026-01-31T18:00:00Z.",
+            "patternErrorMessage": "this is no time; write it like 2026-01-31T18:00:00Z",
             "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$",
         })
     }
@@ -66,9 +69,11 @@ impl JsonSchema for Time {
 
 /// A scope names something besides the account.
 pub(super) fn bounded() -> Value {
-    ["policy", "resource", "actor", "element"]
-        .map(|member| json!({"required": [member]}))
-        .into()
+    let members = ["policy", "resource", "actor", "element"];
+    json!([{
+        "anyOf": members.map(|member| json!({"required": [member]})),
+        "errorMessage": "this covers everything; name a policy, a resource, an actor or an element",
+    }])
 }
 
 impl<K: Ord + JsonSchema> JsonSchema for ModeList<K> {
@@ -79,6 +84,10 @@ impl<K: Ord + JsonSchema> JsonSchema for ModeList<K> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mode = generator.subschema_for::<Mode>();
         let key = K::json_schema(generator);
+        let text = |member| key.get(member).and_then(Value::as_str).unwrap_or_default();
+        let pattern = text("pattern")
+            .trim_start_matches('^')
+            .trim_end_matches('$');
         json_schema!({
             "type": "object",
             "properties": {
@@ -87,10 +96,11 @@ impl<K: Ord + JsonSchema> JsonSchema for ModeList<K> {
                     "allOf": [mode],
                 },
             },
-            "patternProperties": {
-                (key.get("pattern").and_then(Value::as_str).unwrap_or_default()): mode,
+            "additionalProperties": mode,
+            "propertyNames": {
+                "pattern": format!("^(default|{pattern})$"),
+                "patternErrorMessage": format!("{} and not `default`", text("patternErrorMessage")),
             },
-            "additionalProperties": false,
         })
     }
 }
@@ -103,6 +113,7 @@ impl JsonSchema for PortRange {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "A port, or a range such as `5900-5903`.",
+            "errorMessage": "this is not a port (0 to 65535) or a range such as 5900-5903",
             "anyOf": [
                 {"type": "integer", "minimum": 0, "maximum": u16::MAX},
                 {"type": "string", "pattern": "^ *[0-9]{1,5} *(- *[0-9]{1,5} *)?$"},
@@ -118,6 +129,7 @@ impl JsonSchema for Ports {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
+            "errorMessage": "this is neither `any` nor a list of ports",
             "anyOf": [
                 {
                     "const": "any",
@@ -147,7 +159,8 @@ impl JsonSchema for Params {
         let ranges = generator.subschema_for::<Vec<PortRange>>();
         let blocks = json_schema!({
             "type": "array",
-            "items": {"type": "string", "pattern": "^[0-9A-Fa-f:.]+/[0-9]{1,3}$"},
+            "items": {"type": "string", "pattern": BLOCK,
+                "patternErrorMessage": "this is no block of addresses, such as 198.18.0.0/15"},
         });
         json_schema!({
             "type": "object",

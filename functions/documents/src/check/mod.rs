@@ -3,6 +3,7 @@
 mod cases;
 mod elements;
 mod exemptions;
+mod expression;
 mod policy;
 mod settings;
 

@@ -12,6 +12,18 @@ pub(super) fn polish(schema: &mut Value) {
         not_null(members);
         members.remove("format");
     });
+    let messages: BTreeMap<String, Value> = schema["$defs"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, v)| {
+            Some((
+                v["pattern"].as_str()?.to_owned(),
+                v["patternErrorMessage"].clone(),
+            ))
+        })
+        .collect();
+    each(schema, &mut |members| names(members, &messages));
     let enums: BTreeMap<String, Value> = schema["$defs"]
         .as_object()
         .into_iter()
@@ -34,6 +46,24 @@ fn each(schema: &mut Value, alter: &mut impl FnMut(&mut Map<String, Value>)) {
             alter(members);
         }
         _ => {}
+    }
+}
+
+/// A mapping whose names have a form: one schema for the names says which, in words.
+fn names(members: &mut Map<String, Value>, messages: &BTreeMap<String, Value>) {
+    if members.get("additionalProperties") != Some(&Value::Bool(false))
+        || members.contains_key("properties")
+    {
+        return;
+    }
+    let Some(Value::Object(patterns)) = members.remove("patternProperties") else {
+        return;
+    };
+    for (pattern, of_values) in patterns {
+        let message = messages.get(&pattern).cloned().unwrap_or_default();
+        let of_names = json!({"pattern": pattern, "patternErrorMessage": message});
+        members.insert("propertyNames".to_owned(), of_names);
+        members.insert("additionalProperties".to_owned(), of_values);
     }
 }
 

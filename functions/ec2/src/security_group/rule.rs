@@ -300,6 +300,7 @@ pub(crate) fn schema(facet: &FacetName) -> Value {
         "properties": {
             "protocol": {
                 "description": "`tcp`, `udp`, `icmp`, `icmpv6`, another's IANA number, or `\"-1\"` for every protocol and port.",
+                "errorMessage": "this is not an IP protocol (tcp, udp, icmp, icmpv6, \"-1\" for all, or a number)",
                 "anyOf": [
                     {"enum": ["tcp", "udp", "icmp", "icmpv6", "-1"]},
                     {"type": "string", "pattern": "^[0-9]{1,3}$"},
@@ -318,6 +319,7 @@ pub(crate) fn schema(facet: &FacetName) -> Value {
                 "description": format!("Where the traffic {comes}: a block (`10.0.0.0/8`, `2001:db8::/32`), a group (`sg-…`) or a prefix list (`pl-…`)."),
                 "type": "string",
                 "pattern": "^(sg-.*|pl-.*|[0-9]{1,3}(\\.[0-9]{1,3}){3}(/[0-9]{1,2})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?)$",
+                "patternErrorMessage": "this is no block of addresses (10.0.0.0/8), group (sg-…) or prefix list (pl-…)",
             },
             "source_account": {
                 "description": "The account of the group in `source`, where it is another's.",
