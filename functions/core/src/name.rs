@@ -88,7 +88,7 @@ names! {
     Region, "a region code", "^[a-z0-9-]{1,64}$", |t| t.len() <= 64 && !t.is_empty()
         && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     /// An Amazon Resource Name.
-    Arn, "an ARN", r"^arn:([^:\u0000-\u001f\u007f-\u009f]*:){4}[^\u0000-\u001f\u007f-\u009f]*$", |t| t.starts_with("arn:") && t.len() <= 2048 && t.splitn(6, ':').count() == 6
+    Arn, "an ARN, such as arn:aws:iam::111122223333:role/deploy", r"^arn:([^:\u0000-\u001f\u007f-\u009f]*:){4}[^\u0000-\u001f\u007f-\u009f]*$", |t| t.starts_with("arn:") && t.len() <= 2048 && t.splitn(6, ':').count() == 6
         && !t.chars().any(char::is_control);
     /// CloudTrail's `eventID` of a record, or the id of a request made by Undrift itself.
     EventId, "an event id", r"^[^#\u0000-\u001f\u007f-\u009f]{1,128}$", |t| printable(t, 128) && !t.contains('#');

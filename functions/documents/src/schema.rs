@@ -172,7 +172,7 @@ fn exemptions(kinds: Kinds<'_>) -> Value {
         "type": "array",
         "minItems": 2,
         "maxItems": 2,
-        "errorMessage": "an element is written `[facet, { … }]`",
+        "errorMessage": element["errorMessage"],
         "prefixItems": [{"enum": names}, {"type": "object"}],
         "allOf": rules,
     });

@@ -1,6 +1,8 @@
 //! What is wrong with a document's structure: all of it at once, by the same schemas that editors
 //! read. A reader of types stops at the first mistake, and says it in a program's words.
 
+use std::fmt::Write as _;
+
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
@@ -142,8 +144,13 @@ impl<'s> Check<'s> {
             ("integer", Value::Number(n)) => n.is_i64() || n.is_u64(),
             _ => false,
         };
-        if fits {
+        // What is none of a few values is said to be that.
+        if fits || schema.get("enum").is_some() && !value.is_array() && !value.is_object() {
             return true;
+        }
+        if let Some(message) = schema["errorMessage"].as_str() {
+            self.say(Part::Value, about(message, value));
+            return false;
         }
         let noun = match wanted {
             "object" => "a mapping (`name: value`)",
@@ -161,9 +168,10 @@ impl<'s> Check<'s> {
         };
         let name = self.name();
         let hint = match value {
-            Value::Null => "; write one, or leave the field out",
-            _ if quotes && wanted == "string" => "; put it in quotes",
-            _ => "",
+            Value::Null => "; write one, or leave the field out".to_owned(),
+            _ if quotes && wanted == "string" => "; put it in quotes".to_owned(),
+            Value::String(text) if wanted == "array" => format!("; write `[{}]`", brief(text)),
+            _ => String::new(),
         };
         self.say(
             Part::Value,
@@ -225,7 +233,11 @@ impl<'s> Check<'s> {
         if schema["pattern"].as_str().is_some_and(|p| !fits(p)) {
             let message = schema["patternErrorMessage"].as_str();
             let message = message.unwrap_or("this is not what is wanted here");
-            self.say(Part::Value, about(message, &text.into()));
+            let mut said = about(message, &text.into());
+            if message.contains("-digit") && text.bytes().all(|b| b.is_ascii_digit()) {
+                let _ = write!(said, ": it has {} digits", text.len());
+            }
+            self.say(Part::Value, said);
         }
     }
 
@@ -326,26 +338,30 @@ impl<'s> Check<'s> {
     /// `meant`: members that are there under a wrong name.
     fn missing(&mut self, schema: &'s Value, members: &Map<String, Value>, meant: &[&str]) {
         let required = schema["required"].as_array().into_iter().flatten();
-        for name in required.filter_map(Value::as_str) {
-            if members.contains_key(name) || meant.contains(&name) {
-                continue;
+        let missing: Vec<&str> = required
+            .filter_map(Value::as_str)
+            .filter(|name| !members.contains_key(*name) && !meant.contains(name))
+            .collect();
+        let [name] = missing.as_slice() else {
+            if !missing.is_empty() {
+                let names = quoted(&missing);
+                self.say(Part::Start, format!("fields are missing: {names}"));
             }
-            let property = &schema["properties"][name];
-            let says = property["description"].as_str();
-            let says = says.and_then(|s| s.split("\n\n").next()).map(one_line);
-            let says = says.map_or(String::new(), |says| format!(": {says}"));
-            let values = property["enum"].as_array().into_iter().flatten();
-            let values: Vec<&str> = values.filter_map(Value::as_str).collect();
-            let values = match values.as_slice() {
-                [] => String::new(),
-                [one] => format!(" (`{one}`)"),
-                _ => format!(" (one of {})", quoted(&values)),
-            };
-            self.say(
-                Part::Start,
-                format!("the field `{name}` is missing{says}{values}"),
-            );
-        }
+            return;
+        };
+        let property = &schema["properties"][name];
+        let says = property["description"].as_str();
+        let says = says.and_then(|s| s.split("\n\n").next()).map(one_line);
+        let says = says.map_or(String::new(), |says| format!(": {says}"));
+        let values = property["enum"].as_array().into_iter().flatten();
+        let values: Vec<&str> = values.filter_map(Value::as_str).collect();
+        let values = match values.as_slice() {
+            [] => String::new(),
+            [one] => format!(" (`{one}`)"),
+            _ => format!(" (one of {})", quoted(&values)),
+        };
+        let message = format!("the field `{name}` is missing{says}{values}");
+        self.say(Part::Start, message);
     }
 }
 
@@ -380,7 +396,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// A schema's own message, which begins with `this` where it means the value.
-fn about(message: &str, value: &Value) -> String {
+pub(crate) fn about(message: &str, value: &Value) -> String {
     match message.strip_prefix("this ") {
         Some(rest) if !value.is_object() => format!("{} {rest}", shown(value)),
         _ => message.to_owned(),

@@ -109,25 +109,92 @@ fn fault(error: &Error) -> Fault {
             "a second document begins here; a file holds one: move it to a file of its own"
                 .to_owned()
         }
-        Error::AliasError { error, .. } => return fault(error),
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
+        Error::AliasError { error, .. } => fault(error).message,
+        Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => {
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::Budget {
+            breach: BudgetBreach::Aliases { .. } | BudgetBreach::Anchors { .. },
+            ..
+        } => {
+            "aliases (`*name`) repeat more than a document may hold; write out what they stand for"
+                .to_owned()
+        }
+        Error::Budget {
+            breach: BudgetBreach::Depth { .. },
+            ..
+        } => TOO_DEEP.to_owned(),
+        Error::Budget { .. } => {
             format!(
-                "this is more than a policy document may hold ({}); split it, or write aliases out",
+                "this is more than a document may hold ({}); split it",
                 first_line(&error.to_string())
             )
         }
+        Error::UnknownAnchor { .. } => {
+            "this alias (`*name`) stands for nothing; put a text that begins with `*` in quotes"
+                .to_owned()
+        }
+        Error::UnsupportedTag { .. } => "tags (`!name`) are not read; leave it out".to_owned(),
         other => plain(&other.to_string()),
     };
     Fault { at, message }
 }
 
+const TOO_DEEP: &str = "lists and mappings are nested too deeply here; no document needs that";
+
+/// A parser's words, and what people do about it.
+const PLAINLY: &[(&str, &str)] = &[
+    (
+        "tabs disallowed",
+        "a tab stands where the line is indented; YAML wants spaces there",
+    ),
+    (
+        "did not find expected key",
+        "this line begins further left than its neighbours above; begin it where they begin",
+    ),
+    (
+        "mapping values are not allowed",
+        "a `: ` can't stand inside a value; put the text in quotes, or begin the line where its \
+         neighbours begin",
+    ),
+    (
+        "simple key expected ':'",
+        "this line is no `name: value`; is the space after the colon missing?",
+    ),
+    (
+        "while parsing a flow sequence, expected",
+        "the list that was opened by `[` isn't closed; a `]` is missing before this",
+    ),
+    (
+        "while parsing a flow mapping, expected",
+        "the mapping that was opened by `{` isn't closed; a `}` is missing before this",
+    ),
+    (
+        "invalid indentation in multiline quoted scalar",
+        "a text in quotes goes on here; its closing quote is missing further up",
+    ),
+    (
+        "unexpected character: `\\u{0}'",
+        "a NUL byte stands here; take it out",
+    ),
+    (
+        "parsed date is not valid",
+        "there is no such day; look at its month's length",
+    ),
+];
+
 /// Messages of derived and foreign readers that don't say what is wanted.
 fn plain(message: &str) -> String {
     if message.contains("untagged enum Desired") {
         return "write `before`, `after`, or the facets that are wanted".to_owned();
+    }
+    if message.contains("recursion limit") {
+        return TOO_DEEP.to_owned();
+    }
+    for (part, plainly) in PLAINLY {
+        if message.contains(part) {
+            return (*plainly).to_owned();
+        }
     }
     if message.starts_with("failed to parse") {
         return "this is no time; write it like 2026-01-31T18:00:00Z".to_owned();

@@ -11,7 +11,7 @@ use crate::policy::Severity;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// Where to.
+    /// The channels that it goes to.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub channels: Vec<ChannelName>,
     /// Of this severity or worse.

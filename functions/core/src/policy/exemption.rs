@@ -28,7 +28,12 @@ pub struct Scope {
     /// One actor: a role's or user's ARN, never a session's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Arn>,
-    /// One element of one facet, by its substance: ids change when a rule is made again.
+    /// One element of one facet, by its substance: ids change when a rule is made again. Written
+    /// `[facet, { … }]`.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(extend("errorMessage" = "an element is written `[facet, { … }]`"))
+    )]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub element: Option<(FacetName, Value)>,
 }

@@ -67,7 +67,7 @@ pub(crate) fn image(
             });
         };
         if !kind.facets().contains(&name.as_str()) {
-            let why = super::unknown(&format!("facet of {}", kind.id()), name, kind.facets());
+            let why = super::unknown("facet", name, kind.id().as_str(), kind.facets());
             misfit(None, Wrong::new(Part::Key, why));
             continue;
         }

@@ -32,7 +32,7 @@ pub(crate) fn exemptions(
         if ids.iter().take(index).any(|id| *id == exemption.id) {
             faults.push(Fault::new(
                 at(&[In("id")]),
-                "another exemption has this id; records point at it",
+                "another exemption has this id; give this one another, since records point at it",
             ));
         }
         for (member, text) in [
@@ -71,7 +71,7 @@ pub(crate) fn exemptions(
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             faults.push(Fault::new(
                 at(&[In("covers"), In("policy")]),
-                unknown("policy", policy.as_str(), &known),
+                unknown("policy", policy.as_str(), "", &known),
             ));
         }
         if let Err(wrong) = canonical(exemption, policies, kinds) {
@@ -116,7 +116,7 @@ fn canonical(
         let all = kinds.0.iter();
         let about = all.filter(|k| named.as_ref().is_none_or(|n| k.id() == *n));
         let known: Vec<&str> = about.flat_map(|k| k.facets()).copied().collect();
-        let why = unknown("facet", &facet.0, &known);
+        let why = unknown("facet", &facet.0, "", &known);
         return Err(vec![Wrong::new(Part::Value, why).at(0)]);
     }
     *written = substance(&candidates, facet, written)?;

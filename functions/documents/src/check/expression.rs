@@ -3,12 +3,13 @@
 use serde_json::{Map, Value};
 use undrift_core::expression::{Expression, ExpressionError};
 use undrift_core::kind::Kind;
+use undrift_core::net;
 use undrift_core::policy::{Policy, schema};
 
 use crate::error::{Fault, Place};
 use crate::nearest::did_you_mean;
 use crate::read::fault;
-use crate::shape;
+use crate::shape::{self, Part, Wrong};
 use crate::yaml::{Node, Step, Step::In, in_scalar};
 
 /// The expression itself, and the document's own params.
@@ -48,9 +49,38 @@ pub(super) fn params(
 ) -> Vec<Fault> {
     let wrong = shape::check(&schema::net_open(), &Value::Object(params.clone()));
     if wrong.is_empty() {
-        return vec![Fault::new(at, error.to_string())];
+        let wrong = misread(params);
+        if wrong.is_empty() {
+            return vec![Fault::new(at, error.to_string())];
+        }
+        return wrong.iter().map(|w| fault(w, way, places, text)).collect();
     }
     wrong.iter().map(|w| fault(w, way, places, text)).collect()
+}
+
+/// Items that have the right form and yet can't be read, such as a range that is turned round.
+fn misread(params: &Map<String, Value>) -> Vec<Wrong> {
+    let schema = schema::net_open();
+    let mut wrong = Vec::new();
+    for (name, items) in params {
+        let lists = &schema["properties"][name];
+        let form = lists
+            .get("items")
+            .or_else(|| lists.pointer("/anyOf/1/items"));
+        let message = ["errorMessage", "patternErrorMessage"]
+            .iter()
+            .find_map(|m| form?.get(m)?.as_str());
+        let Some(message) = message else { continue };
+        for (index, item) in items.as_array().into_iter().flatten().enumerate() {
+            let mut alone = Map::from_iter([("ports".to_owned(), "any".into())]);
+            alone.insert(name.clone(), Value::Array(vec![item.clone()]));
+            if serde_json::from_value::<net::Params>(Value::Object(alone)).is_err() {
+                let said = shape::about(message, item);
+                wrong.push(Wrong::new(Part::Value, said).at(index).inside(name));
+            }
+        }
+    }
+    wrong
 }
 
 /// Where in the source an error is, as an offset and a length in characters, and what to say.
@@ -108,18 +138,47 @@ fn offset(source: &str, (line, column): (usize, usize)) -> Option<usize> {
     Some(before + column.map_or(rest.trim_end().len(), |(at, _)| at))
 }
 
-/// The place and the first line of a parser's message: `ERROR: <input>:1:31: Syntax error: …`.
-/// What it expects instead is left out where it is everything.
-fn syntax(said: &str) -> (Option<(usize, usize)>, &str) {
+/// The place and the first line of a parser's message (`ERROR: <input>:1:31: Syntax error: …`), in
+/// plain words.
+fn syntax(said: &str) -> (Option<(usize, usize)>, String) {
     let line = said.lines().next().unwrap_or(said);
     let parts = || {
         let mut parts = line.strip_prefix("ERROR: <input>:")?.splitn(3, ':');
         let at = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let rest = parts.next()?.trim().trim_start_matches("Syntax error: ");
-        Some((at, rest.split(" expecting {").next().unwrap_or(rest)))
+        Some((at, rest))
     };
     match parts() {
-        Some((at, rest)) => (Some(at), rest),
-        None => (None, line),
+        Some((at, rest)) => (Some(at), plainly(rest)),
+        None => (None, line.to_owned()),
     }
+}
+
+/// A grammar's messages, as people would say them.
+fn plainly(said: &str) -> String {
+    let said = said.split(" expecting ").next().unwrap_or(said);
+    let quoted = |text: &str| match text.trim_matches('\'') {
+        "<EOF>" => "its end".to_owned(),
+        other => format!("`{other}`"),
+    };
+    if let Some((what, at)) = said
+        .strip_prefix("missing ")
+        .and_then(|s| s.split_once(" at "))
+    {
+        return format!("{} is missing before {}", quoted(what), quoted(at));
+    }
+    for (begins, says) in [
+        ("extraneous input ", "doesn't belong here"),
+        ("mismatched input ", "doesn't belong here"),
+        ("no viable alternative at input ", "can't be read here"),
+        (
+            "token recognition error at: ",
+            "is no part of an expression",
+        ),
+    ] {
+        if let Some(what) = said.strip_prefix(begins) {
+            return format!("{} {says}", quoted(what));
+        }
+    }
+    said.to_owned()
 }

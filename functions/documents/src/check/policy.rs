@@ -53,7 +53,7 @@ pub(crate) fn policy(policy: &Policy, places: &Node, text: &str, kinds: Kinds<'_
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         faults.push(Fault::new(
             places.value(&[In("kind")]),
-            unknown("kind", policy.kind.as_str(), &known),
+            unknown("kind", policy.kind.as_str(), "", &known),
         ));
         return faults;
     };
@@ -71,7 +71,7 @@ fn events(policy: &Policy, places: &Node, kind: &dyn Kind) -> Vec<Fault> {
     if policy.on.is_empty() {
         faults.push(Fault::new(
             places.key(&[In("on")]),
-            "it names no event, so it would never be asked",
+            "it names no event, so nothing would ever be judged; name the calls that can bring the wrong about",
         ));
     }
     for (source, names) in &policy.on {
@@ -95,15 +95,22 @@ fn events(policy: &Policy, places: &Node, kind: &dyn Kind) -> Vec<Fault> {
             continue;
         }
         if names.is_empty() {
-            faults.push(Fault::new(places.key(&way), "it names no event"));
+            let why = format!(
+                "it names no event; name some of {}, or take the line out",
+                known.join(", ")
+            );
+            faults.push(Fault::new(places.key(&way), why));
         }
         for (index, name) in names.iter().enumerate() {
             let at = places.value(&[In("on"), In(source.as_str()), At(index)]);
             if names.iter().take(index).any(|n| n == name) {
-                faults.push(Fault::new(at, format!("`{name}` is here a second time")));
+                faults.push(Fault::new(
+                    at,
+                    format!("`{name}` is here a second time; keep one"),
+                ));
             } else if !known.contains(&name.as_str()) {
-                let what = format!("event of {}", policy.kind);
-                faults.push(Fault::new(at, unknown(&what, name.as_str(), &known)));
+                let why = unknown("event", name.as_str(), policy.kind.as_str(), &known);
+                faults.push(Fault::new(at, why));
             }
         }
     }

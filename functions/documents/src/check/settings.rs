@@ -27,7 +27,7 @@ pub(crate) fn settings(
             if !known.contains(&id.as_str()) {
                 faults.push(Fault::new(
                     places.key(&[In(list), In(id.as_str())]),
-                    unknown("policy", id.as_str(), &known),
+                    unknown("policy", id.as_str(), "", &known),
                 ));
             }
         }
@@ -45,7 +45,7 @@ pub(crate) fn settings(
         for name in &strangers {
             faults.push(Fault::new(
                 places.key(&[In("params"), In(id.as_str()), In(name)]),
-                unknown(&format!("parameter of {id}"), name, &known),
+                unknown("parameter", name, id.as_str(), &known),
             ));
         }
         if !strangers.is_empty() {
@@ -94,7 +94,7 @@ fn notices(route: &Route, at: usize, places: &Node, known: Option<&[String]>) ->
             if !known.contains(&id.as_str()) {
                 faults.push(Fault::new(
                     places.value(&[In("notices"), At(at), In("policies"), At(index)]),
-                    unknown("policy", id.as_str(), &known),
+                    unknown("policy", id.as_str(), "", &known),
                 ));
             }
         }
