@@ -64,6 +64,9 @@ pub(crate) enum Failure {
     /// No record, or several, have that name.
     #[error("{0}")]
     Record(String),
+    /// What was named isn't there, or can't be spoken of.
+    #[error("{0}")]
+    Subject(String),
     /// A folder that is to be begun holds something.
     #[error("{} is there already{}; nothing was written: name another folder, as in `undrift init DIR`", path.display(), held(names))]
     NotEmpty {
@@ -87,6 +90,7 @@ impl Failure {
         match self {
             Self::NoTree
             | Self::NotEmpty { .. }
+            | Self::Subject(_)
             | Self::Bundle(_)
             | Self::LocalOnly
             | Self::Record(_) => Ending::Usage,

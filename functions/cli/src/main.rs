@@ -5,6 +5,7 @@
 mod commands;
 mod demo;
 mod ending;
+mod explain;
 mod local;
 mod panics;
 mod paper;

@@ -56,10 +56,12 @@ fn uncommented(text: &str) -> String {
             || !matches!(key, "" | "yaml-language-server") && !key.contains([' ', '`'])
     };
     let lines = text.lines().filter_map(|l| l.strip_prefix("# "));
-    lines
-        .filter(|l| example(l))
-        .map(|l| format!("{l}\n"))
-        .collect()
+    let shown: Vec<&str> = lines.filter(|l| example(l)).collect();
+    shown.join(
+        "
+",
+    ) + "
+"
 }
 
 #[test]

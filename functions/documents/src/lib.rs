@@ -12,7 +12,9 @@ mod check;
 mod error;
 pub mod events;
 mod files;
+mod json;
 mod nearest;
+mod notes;
 mod read;
 pub mod schema;
 mod shape;
@@ -26,6 +28,8 @@ use undrift_core::policy::{Bundle, Exemptions, Policy, Settings};
 
 pub use cases::{CaseResult, run_cases};
 pub use error::DocumentError;
+pub use nearest::did_you_mean;
+pub use notes::Note;
 
 use error::Fault;
 use files::{File, Role, Sources};
@@ -50,6 +54,8 @@ pub struct Documents {
     pub settings: Settings,
     /// The reviewed exemptions.
     pub exemptions: Exemptions,
+    /// Their file, and the line of each.
+    exemptions_at: Option<(PathBuf, Vec<Option<usize>>)>,
 }
 
 impl Documents {
@@ -174,6 +180,9 @@ fn exemptions(
     match read::document::<Exemptions>(&file.text, Format::Exemptions) {
         Ok((exemptions, places, structure)) => {
             to.exemptions = exemptions;
+            let line = |index| places.value(&[yaml::Step::At(index)]).map(|p| p.line);
+            let lines = (0..to.exemptions.0.len()).map(line).collect();
+            to.exemptions_at = Some((file.path.clone(), lines));
             let content = check::exemptions(
                 &mut to.exemptions,
                 &places,

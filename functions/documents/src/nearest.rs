@@ -1,7 +1,8 @@
 //! "Did you mean": the known name nearest to an unknown one.
 
 /// The candidate nearest to `word`, if one is near enough to have been meant.
-pub(crate) fn did_you_mean<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+#[must_use]
+pub fn did_you_mean<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     // Longer texts are no slips of the finger, and the distance costs their product.
     if word.len() > 100 {
         return None;

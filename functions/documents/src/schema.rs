@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use undrift_core::kind::{FacetName, Kind, Kinds};
 use undrift_core::policy::schema as types;
 
+use crate::json::{at, put};
+
 /// A sort of document that has a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -52,10 +54,10 @@ impl Format {
         polish::polish(&mut schema);
         if self != Self::Policy {
             // A file of comments only is a fine file.
-            let own = schema["type"].take();
-            schema["type"] = json!([own, "null"]);
+            let own = at(&schema, &["type"]).clone();
+            put(&mut schema, &["type"], json!([own, "null"]));
         }
-        schema["title"] = self.title().into();
+        put(&mut schema, &["title"], self.title().into());
         schema
     }
 
@@ -79,20 +81,25 @@ impl Format {
 
 fn policy(kinds: Kinds<'_>) -> Value {
     let mut schema = types::policy();
-    schema["properties"]["kind"] = json!({
-        "description": schema["properties"]["kind"]["description"],
-        "enum": kinds.0.iter().map(|k| k.id().to_string()).collect::<Vec<_>>(),
-    });
-    schema["$defs"]["net.open"] = types::net_open();
+    let description = at(&schema, &["properties", "kind", "description"]).clone();
+    put(
+        &mut schema,
+        &["properties", "kind"],
+        json!({
+            "description": description,
+            "enum": kinds.0.iter().map(|k| k.id().to_string()).collect::<Vec<_>>(),
+        }),
+    );
+    put(&mut schema, &["$defs", "net.open"], types::net_open());
     let mut rules = vec![json!({
         "if": {"properties": {"violation": {"pattern": "net\\.open\\("}}, "required": ["violation"]},
         "then": {"properties": {"params": {"$ref": "#/$defs/net.open"}}, "required": ["params"]},
     })];
     for kind in kinds.0 {
-        schema["$defs"][definition(*kind)] = facets(*kind);
+        put(&mut schema, &["$defs", &definition(*kind)], facets(*kind));
         rules.push(of_kind(*kind));
     }
-    schema["allOf"] = rules.into();
+    put(&mut schema, &["allOf"], rules.into());
     schema
 }
 
@@ -166,21 +173,27 @@ fn exemptions(kinds: Kinds<'_>) -> Value {
         })
     });
     let rules: Vec<Value> = rules.collect();
-    let element = &mut schema["$defs"]["Scope"]["properties"]["element"];
-    *element = json!({
-        "description": element["description"],
+    let way = ["$defs", "Scope", "properties", "element"];
+    let element = at(&schema, &way);
+    let element = json!({
+        "description": at(element, &["description"]),
         "type": "array",
         "minItems": 2,
         "maxItems": 2,
-        "errorMessage": element["errorMessage"],
+        "errorMessage": at(element, &["errorMessage"]),
         "prefixItems": [{"enum": names}, {"type": "object"}],
         "allOf": rules,
     });
+    put(&mut schema, &way, element);
     // What this file holds has one source.
-    schema["$defs"]["Exemption"]["properties"]["source"] = json!({
-        "description": "Always `file` here: leave it out.",
-        "const": "file",
-    });
+    put(
+        &mut schema,
+        &["$defs", "Exemption", "properties", "source"],
+        json!({
+            "description": "Always `file` here: leave it out.",
+            "const": "file",
+        }),
+    );
     schema
 }
 

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
+use crate::json::at;
 use crate::nearest::did_you_mean;
 use crate::yaml::Step;
 
@@ -110,13 +111,16 @@ impl<'s> Check<'s> {
     }
 
     fn value(&mut self, schema: &'s Value, value: &Value) {
-        if let Some(to) = schema["$ref"].as_str().and_then(|r| r.strip_prefix('#')) {
+        if let Some(to) = at(schema, &["$ref"])
+            .as_str()
+            .and_then(|r| r.strip_prefix('#'))
+        {
             let root = self.root;
             if let Some(target) = root.pointer(to) {
                 self.value(target, value);
             }
         }
-        for part in schema["allOf"].as_array().into_iter().flatten() {
+        for part in at(schema, &["allOf"]).as_array().into_iter().flatten() {
             self.value(part, value);
         }
         if !self.typed(schema, value) {
@@ -134,7 +138,7 @@ impl<'s> Check<'s> {
     }
 
     fn typed(&mut self, schema: &'s Value, value: &Value) -> bool {
-        let Some(wanted) = schema["type"].as_str() else {
+        let Some(wanted) = at(schema, &["type"]).as_str() else {
             return true;
         };
         let fits = match (wanted, value) {
@@ -148,7 +152,7 @@ impl<'s> Check<'s> {
         if fits || schema.get("enum").is_some() && !value.is_array() && !value.is_object() {
             return true;
         }
-        if let Some(message) = schema["errorMessage"].as_str() {
+        if let Some(message) = at(schema, &["errorMessage"]).as_str() {
             self.say(Part::Value, about(message, value));
             return false;
         }
@@ -190,7 +194,8 @@ impl<'s> Check<'s> {
 
     fn one_of(&mut self, schema: &'s Value, value: &Value) {
         let constant = schema.get("const").map(std::slice::from_ref);
-        let Some(known) = constant.or_else(|| schema["enum"].as_array().map(Vec::as_slice)) else {
+        let Some(known) = constant.or_else(|| at(schema, &["enum"]).as_array().map(Vec::as_slice))
+        else {
             return;
         };
         if known.contains(value) {
@@ -203,7 +208,7 @@ impl<'s> Check<'s> {
 
     /// Some alternative fits; else the one that comes nearest says why not.
     fn alternatives(&mut self, schema: &'s Value, value: &Value) {
-        let Some(all) = schema["anyOf"].as_array() else {
+        let Some(all) = at(schema, &["anyOf"]).as_array() else {
             return;
         };
         let mut nearest: Option<Vec<Wrong>> = None;
@@ -218,7 +223,7 @@ impl<'s> Check<'s> {
             }
         }
         let deeper = |w: &[Wrong]| w.iter().any(|w| w.way.len() > self.way.len());
-        match (nearest, schema["errorMessage"].as_str()) {
+        match (nearest, at(schema, &["errorMessage"]).as_str()) {
             (Some(wrong), _) if deeper(&wrong) => self.wrong.extend(wrong),
             (_, Some(message)) => {
                 self.say(Part::Value, about(message, value));
@@ -230,8 +235,8 @@ impl<'s> Check<'s> {
 
     fn text(&mut self, schema: &'s Value, text: &str) {
         let fits = |p: &str| Regex::new(p).is_ok_and(|r| r.is_match(text));
-        if schema["pattern"].as_str().is_some_and(|p| !fits(p)) {
-            let message = schema["patternErrorMessage"].as_str();
+        if at(schema, &["pattern"]).as_str().is_some_and(|p| !fits(p)) {
+            let message = at(schema, &["patternErrorMessage"]).as_str();
             let message = message.unwrap_or("this is not what is wanted here");
             let mut said = about(message, &text.into());
             if message.contains("-digit") && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -242,7 +247,10 @@ impl<'s> Check<'s> {
     }
 
     fn number(&mut self, schema: &'s Value, number: f64) {
-        let bounds = (schema["minimum"].as_f64(), schema["maximum"].as_f64());
+        let bounds = (
+            at(schema, &["minimum"]).as_f64(),
+            at(schema, &["maximum"]).as_f64(),
+        );
         let within = bounds.0.is_none_or(|least| number >= least)
             && bounds.1.is_none_or(|most| number <= most);
         if within {
@@ -262,7 +270,7 @@ impl<'s> Check<'s> {
     }
 
     fn items(&mut self, schema: &'s Value, items: &[Value]) {
-        let first = schema["prefixItems"]
+        let first = at(schema, &["prefixItems"])
             .as_array()
             .map_or(&[][..], Vec::as_slice);
         for (index, item) in items.iter().enumerate() {
@@ -271,9 +279,12 @@ impl<'s> Check<'s> {
                 self.inside(Way::At(index), schema, item);
             }
         }
-        if let Some(message) = schema["errorMessage"].as_str() {
+        if let Some(message) = at(schema, &["errorMessage"]).as_str() {
             let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
-            let (least, most) = (schema["minItems"].as_u64(), schema["maxItems"].as_u64());
+            let (least, most) = (
+                at(schema, &["minItems"]).as_u64(),
+                at(schema, &["maxItems"]).as_u64(),
+            );
             if least.is_some_and(|l| count < l) || most.is_some_and(|m| count > m) {
                 self.say(Part::Value, message);
             }
@@ -281,7 +292,7 @@ impl<'s> Check<'s> {
     }
 
     fn members(&mut self, schema: &'s Value, members: &Map<String, Value>) {
-        let properties = schema["properties"].as_object();
+        let properties = at(schema, &["properties"]).as_object();
         let mut meant = Vec::new();
         for (name, value) in members {
             let known = properties.and_then(|p| p.get(name));
@@ -314,7 +325,7 @@ impl<'s> Check<'s> {
         name: &str,
         members: &Map<String, Value>,
     ) -> Option<&'s str> {
-        let known: Vec<&'s str> = schema["properties"]
+        let known: Vec<&'s str> = at(schema, &["properties"])
             .as_object()
             .into_iter()
             .flatten()
@@ -337,7 +348,7 @@ impl<'s> Check<'s> {
 
     /// `meant`: members that are there under a wrong name.
     fn missing(&mut self, schema: &'s Value, members: &Map<String, Value>, meant: &[&str]) {
-        let required = schema["required"].as_array().into_iter().flatten();
+        let required = at(schema, &["required"]).as_array().into_iter().flatten();
         let missing: Vec<&str> = required
             .filter_map(Value::as_str)
             .filter(|name| !members.contains_key(*name) && !meant.contains(name))
@@ -349,11 +360,11 @@ impl<'s> Check<'s> {
             }
             return;
         };
-        let property = &schema["properties"][name];
-        let says = property["description"].as_str();
+        let property = &at(schema, &["properties", name]);
+        let says = at(property, &["description"]).as_str();
         let says = says.and_then(|s| s.split("\n\n").next()).map(one_line);
         let says = says.map_or(String::new(), |says| format!(": {says}"));
-        let values = property["enum"].as_array().into_iter().flatten();
+        let values = at(property, &["enum"]).as_array().into_iter().flatten();
         let values: Vec<&str> = values.filter_map(Value::as_str).collect();
         let values = match values.as_slice() {
             [] => String::new(),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use undrift_core::name::{AccountId, Arn, EventName, EventSource, PolicyId, ResourceId};
+use undrift_core::name::{AccountId, Arn, EventName, PolicyId, ResourceId};
 use undrift_documents::kinds;
 use undrift_documents::schema::Format;
 
@@ -48,10 +48,12 @@ fn uncommented(text: &str) -> String {
             || !matches!(key, "" | "yaml-language-server") && !key.contains([' ', '`'])
     };
     let lines = text.lines().filter_map(|l| l.strip_prefix("# "));
-    lines
-        .filter(|l| example(l))
-        .map(|l| format!("{l}\n"))
-        .collect()
+    let shown: Vec<&str> = lines.filter(|l| example(l)).collect();
+    shown.join(
+        "
+",
+    ) + "
+"
 }
 
 #[test]
@@ -180,6 +182,16 @@ fn definition(format: Format, name: &str) -> Validator {
     jsonschema::draft202012::new(&schema["$defs"][name]).unwrap()
 }
 
+type Reads = fn(&str) -> bool;
+
+fn time(text: &str) -> bool {
+    text.parse::<jiff::Timestamp>().is_ok()
+}
+
+fn channel(text: &str) -> bool {
+    undrift_core::notice::route::ChannelName::try_from(text.to_owned()).is_ok()
+}
+
 #[test]
 fn patterns_of_names_say_what_their_readers_say() {
     let texts = [
@@ -220,13 +232,6 @@ fn patterns_of_names_say_what_their_readers_say() {
         "2026-01-31T18:00:00+01:00",
         "2026-01-31t18:00:00z",
     ];
-    type Reads = fn(&str) -> bool;
-    fn time(text: &str) -> bool {
-        text.parse::<jiff::Timestamp>().is_ok()
-    }
-    fn channel(text: &str) -> bool {
-        undrift_core::notice::route::ChannelName::try_from(text.to_owned()).is_ok()
-    }
     let names: [(Format, &str, Reads); 8] = [
         (Format::Settings, "AccountId", |t| {
             AccountId::parse(t).is_ok()
@@ -251,5 +256,4 @@ fn patterns_of_names_say_what_their_readers_say() {
             );
         }
     }
-    assert!(EventSource::parse("ec2.amazonaws.com").is_ok());
 }

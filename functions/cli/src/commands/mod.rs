@@ -4,6 +4,7 @@ mod bundle;
 mod check;
 mod demo;
 mod events;
+mod explain;
 mod iam;
 mod init;
 mod local;
@@ -47,6 +48,7 @@ commands! {
     Init(init),
     Check(check),
     Test(test),
+    Explain(explain),
     Schema(schema),
     Bundle(bundle),
     Events(events),

@@ -7,6 +7,7 @@ use undrift_core::net;
 use undrift_core::policy::{Policy, schema};
 
 use crate::error::{Fault, Place};
+use crate::json::at;
 use crate::nearest::did_you_mean;
 use crate::read::fault;
 use crate::shape::{self, Part, Wrong};
@@ -63,7 +64,7 @@ fn misread(params: &Map<String, Value>) -> Vec<Wrong> {
     let schema = schema::net_open();
     let mut wrong = Vec::new();
     for (name, items) in params {
-        let lists = &schema["properties"][name];
+        let lists = at(&schema, &["properties", name]);
         let form = lists
             .get("items")
             .or_else(|| lists.pointer("/anyOf/1/items"));

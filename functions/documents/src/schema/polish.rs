@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::json::at;
+
 /// Makes alternatives of described constants one `enum`, which editors offer and explain, and
 /// drops what only a program reads: `null` for what may be left out, widths of numbers.
 pub(super) fn polish(schema: &mut Value) {
@@ -12,19 +14,19 @@ pub(super) fn polish(schema: &mut Value) {
         not_null(members);
         members.remove("format");
     });
-    let messages: BTreeMap<String, Value> = schema["$defs"]
+    let messages: BTreeMap<String, Value> = at(schema, &["$defs"])
         .as_object()
         .into_iter()
         .flatten()
         .filter_map(|(_, v)| {
             Some((
-                v["pattern"].as_str()?.to_owned(),
-                v["patternErrorMessage"].clone(),
+                at(v, &["pattern"]).as_str()?.to_owned(),
+                at(v, &["patternErrorMessage"]).clone(),
             ))
         })
         .collect();
     each(schema, &mut |members| names(members, &messages));
-    let enums: BTreeMap<String, Value> = schema["$defs"]
+    let enums: BTreeMap<String, Value> = at(schema, &["$defs"])
         .as_object()
         .into_iter()
         .flatten()
@@ -32,7 +34,7 @@ pub(super) fn polish(schema: &mut Value) {
         .map(|(name, v)| (format!("#/$defs/{name}"), v.clone()))
         .collect();
     each(schema, &mut |members| inline(members, &enums));
-    if let Some(definitions) = schema["$defs"].as_object_mut() {
+    if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
         definitions.retain(|name, _| !enums.contains_key(&format!("#/$defs/{name}")));
     }
 }
@@ -75,7 +77,12 @@ fn one_enum(members: &mut Map<String, Value>) {
         .and_then(|l| l.iter().map(constant).collect());
     let Some(all) = all else { return };
     members.remove("oneOf");
-    let means = |v: &Value| v["description"].as_str().unwrap_or_default().to_owned();
+    let means = |v: &Value| {
+        at(v, &["description"])
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
     let lines: Vec<String> = all
         .iter()
         .map(|(name, v)| format!("- `{name}`: {}", means(v)))
