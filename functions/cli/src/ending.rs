@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use undrift_documents::DocumentError;
 
+use crate::shell::plain;
+
 /// How a run ended. These are the exit codes, part of the command's contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ending {
@@ -32,7 +34,9 @@ impl Ending {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// Not in a tree.
-    #[error("no folder `policies` here or above; run it inside the tree, or name paths")]
+    #[error(
+        "no folder `policies` here or above; run it inside the tree, name paths, or begin one with `undrift init`"
+    )]
     NoTree,
     /// Documents are wrong.
     #[error("{} in the policy documents; `undrift check` lists them", mistakes(.0.len()))]
@@ -60,6 +64,17 @@ pub(crate) enum Failure {
     /// No record, or several, have that name.
     #[error("{0}")]
     Record(String),
+    /// What was named isn't there, or can't be spoken of.
+    #[error("{0}")]
+    Subject(String),
+    /// A folder that is to be begun holds something.
+    #[error("{} is there already{}; nothing was written: name another folder, as in `undrift init DIR`", path.display(), held(names))]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+        /// What it holds.
+        names: Vec<String>,
+    },
     /// What was to be printed can't be.
     #[error("the output can't be written: {0}")]
     Output(#[from] std::io::Error),
@@ -73,7 +88,12 @@ impl Failure {
 
     pub(crate) fn ending(&self) -> Ending {
         match self {
-            Self::NoTree | Self::Bundle(_) | Self::LocalOnly | Self::Record(_) => Ending::Usage,
+            Self::NoTree
+            | Self::NotEmpty { .. }
+            | Self::Subject(_)
+            | Self::Bundle(_)
+            | Self::LocalOnly
+            | Self::Record(_) => Ending::Usage,
             Self::Documents(errors) => of_documents(errors),
             Self::File { .. } | Self::Output(_) | Self::Stack(_) | Self::NoLocal => Ending::Blind,
         }
@@ -94,6 +114,22 @@ pub(crate) fn of_documents(errors: &[DocumentError]) -> Ending {
     } else {
         Ending::Usage
     }
+}
+
+/// What a folder holds, as far as it helps to recognise it.
+fn held(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    if names.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|n| plain(n)).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    let rest = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!(" and holds {}{rest}", shown.join(", "))
 }
 
 pub(crate) fn mistakes(count: usize) -> String {

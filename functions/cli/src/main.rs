@@ -5,6 +5,7 @@
 mod commands;
 mod demo;
 mod ending;
+mod explain;
 mod live;
 mod local;
 mod panics;

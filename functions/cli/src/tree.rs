@@ -15,9 +15,14 @@ pub(crate) fn root() -> Result<PathBuf, Failure> {
         .ok_or(Failure::NoTree)
 }
 
+/// The tree's folder of documents, as people would type it here.
+pub(crate) fn policies() -> Result<PathBuf, Failure> {
+    Ok(shortened(&root()?.join("policies")))
+}
+
 /// The documents of the tree.
 pub(crate) fn documents() -> Result<Documents, Failure> {
-    load(&shortened(&root()?.join("policies"))).map_err(Failure::Documents)
+    load(&policies()?).map_err(Failure::Documents)
 }
 
 /// The documents named, or the tree's where none are.

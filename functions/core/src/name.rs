@@ -23,9 +23,17 @@ impl NameError {
 }
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident, $expected:literal, $check:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, $expected:literal, $pattern:literal, $check:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(
+            feature = "schema",
+            derive(schemars::JsonSchema),
+            schemars(extend(
+                "pattern" = $pattern,
+                "patternErrorMessage" = concat!("this is not ", $expected)
+            ))
+        )]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -72,30 +80,31 @@ fn printable(text: &str, longest: usize) -> bool {
     !text.is_empty() && text.len() <= longest && !text.chars().any(char::is_control)
 }
 
+// The pattern says the same as the check, for editors; `functions/documents` tests that they agree.
 names! {
     /// A 12-digit AWS account id.
-    AccountId, "a 12-digit account id", |t| t.len() == 12 && t.bytes().all(|b| b.is_ascii_digit());
+    AccountId, "a 12-digit account id", "^[0-9]{12}$", |t| t.len() == 12 && t.bytes().all(|b| b.is_ascii_digit());
     /// A region's code. Open: anonymised and future regions are regions too.
-    Region, "a region code", |t| t.len() <= 64 && !t.is_empty()
+    Region, "a region code", "^[a-z0-9-]{1,64}$", |t| t.len() <= 64 && !t.is_empty()
         && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     /// An Amazon Resource Name.
-    Arn, "an ARN", |t| t.starts_with("arn:") && t.len() <= 2048 && t.splitn(6, ':').count() == 6
+    Arn, "an ARN, such as arn:aws:iam::111122223333:role/deploy", r"^arn:([^:\u0000-\u001f\u007f-\u009f]*:){4}[^\u0000-\u001f\u007f-\u009f]*$", |t| t.starts_with("arn:") && t.len() <= 2048 && t.splitn(6, ':').count() == 6
         && !t.chars().any(char::is_control);
     /// CloudTrail's `eventID` of a record, or the id of a request made by Undrift itself.
-    EventId, "an event id", |t| printable(t, 128) && !t.contains('#');
+    EventId, "an event id", r"^[^#\u0000-\u001f\u007f-\u009f]{1,128}$", |t| printable(t, 128) && !t.contains('#');
     /// CloudTrail's `eventSource`, such as `ec2.amazonaws.com`.
-    EventSource, "an event source", |t| printable(t, 128) && t.contains('.');
+    EventSource, "an event source", r"^[^.\u0000-\u001f\u007f-\u009f]*\.[^\u0000-\u001f\u007f-\u009f]*$", |t| printable(t, 128) && t.contains('.');
     /// CloudTrail's `eventName` without the API date some services append.
-    EventName, "an event name", |t| t.len() <= 128 && !t.is_empty()
+    EventName, "an event name", "^[A-Za-z0-9_]{1,128}$", |t| t.len() <= 128 && !t.is_empty()
         && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     /// A type of resource, such as `ec2/security-group`.
-    KindId, "a kind (`service/type`)", |t| t.len() <= 64
+    KindId, "a kind (`service/type`)", "^[^/]+/[^/]+$", |t| t.len() <= 64
         && t.split_once('/').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty() && !b.contains('/'));
     /// The id of a policy document, such as `ec2-security-group-open-admin-ports`.
-    PolicyId, "a policy id (lower case, digits, hyphens)", |t| t.len() <= 100 && !t.is_empty()
+    PolicyId, "a policy id (lower case, digits, hyphens)", "^[a-z0-9-]{1,100}$", |t| t.len() <= 100 && !t.is_empty()
         && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     /// AWS's own id of a resource within its account and region (`sg-…`, a bucket's name, a role's name).
-    ResourceId, "a resource id", |t| printable(t, 1024) && !t.contains('#');
+    ResourceId, "a resource id", r"^[^#\u0000-\u001f\u007f-\u009f]{1,1024}$", |t| printable(t, 1024) && !t.contains('#');
 }
 
 impl EventName {

@@ -47,23 +47,24 @@ impl CaseResult {
 /// exemption existed: cases are about the document alone.
 #[must_use]
 pub fn run_cases(documents: &Documents, kinds: Kinds<'_>) -> Vec<CaseResult> {
-    let mut results = Vec::new();
-    for document in &documents.policies {
-        for (index, case) in document.policy.cases.iter().enumerate() {
-            let failures = match run(&document.policy, case, kinds) {
-                Ok(failures) => failures,
-                Err(why) => vec![why],
-            };
-            results.push(CaseResult {
-                policy: document.policy.id.clone(),
-                it: case.it.clone(),
-                file: document.file.clone(),
-                line: line(document, index),
-                failures,
-            });
-        }
+    let all = documents.policies.iter();
+    all.flat_map(|document| document.run_cases(kinds)).collect()
+}
+
+impl Document {
+    /// Runs its own cases, as [`run_cases`] does.
+    #[must_use]
+    pub fn run_cases(&self, kinds: Kinds<'_>) -> Vec<CaseResult> {
+        let cases = self.policy.cases.iter().enumerate();
+        let result = |(index, case): (usize, &Case)| CaseResult {
+            policy: self.policy.id.clone(),
+            it: case.it.clone(),
+            file: self.file.clone(),
+            line: line(self, index),
+            failures: run(&self.policy, case, kinds).unwrap_or_else(|why| vec![why]),
+        };
+        cases.map(result).collect()
     }
-    results
 }
 
 fn line(document: &Document, index: usize) -> Option<usize> {
@@ -81,7 +82,7 @@ fn run(policy: &Policy, case: &Case, kinds: Kinds<'_>) -> Result<Vec<String>, St
         image(kind, facets).map_err(|wrong| {
             let wrong: Vec<String> = wrong
                 .into_iter()
-                .map(|(f, _, why)| format!("{f}: {why}"))
+                .map(|m| format!("{}: {}", m.facet, m.wrong.message))
                 .collect();
             wrong.join("; ")
         })

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{DocumentError, Fault};
+use crate::error::{DocumentError, Fault, Place};
 use crate::yaml::LARGEST;
 
 const SETTINGS: &str = "settings.yaml";
@@ -138,7 +138,7 @@ impl Sources {
         }
         match read(&path) {
             Ok(Ok(text)) => self.files.push(File { path, role, text }),
-            Ok(Err(wrong)) => self.refuse(&path, &wrong),
+            Ok(Err(wrong)) => self.errors.push(DocumentError::of(&path, "", &wrong)),
             Err(why) => self.errors.push(DocumentError::unreadable(&path, &why)),
         }
     }
@@ -150,15 +150,25 @@ impl Sources {
 }
 
 /// Reads a text; the inner error is of the file itself.
-fn read(path: &Path) -> std::io::Result<Result<String, String>> {
+fn read(path: &Path) -> std::io::Result<Result<String, Fault>> {
     let size = fs::metadata(path)?.len();
     if size > LARGEST {
-        return Ok(Err(format!(
-            "it has {size} bytes; documents have at most {LARGEST}"
-        )));
+        let why = format!("it has {size} bytes, and a document has at most {LARGEST}; split it");
+        return Ok(Err(Fault::new(None, why)));
     }
     let bytes = fs::read(path)?;
-    Ok(String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
+    Ok(String::from_utf8(bytes).map_err(|e| {
+        let right = e.utf8_error().valid_up_to();
+        let right = String::from_utf8_lossy(e.as_bytes().get(..right).unwrap_or_default());
+        let last = right.rsplit('\n').next().unwrap_or_default();
+        let place = Place {
+            line: right.matches('\n').count() + 1,
+            column: last.chars().count() + 1,
+            length: 1,
+        };
+        let why = "it is not UTF-8 text from here on; save the file as UTF-8";
+        Fault::new(Some(place), why)
+    }))
 }
 
 fn name(path: &Path) -> &str {

@@ -12,7 +12,12 @@ mod check;
 mod error;
 pub mod events;
 mod files;
+mod json;
 mod nearest;
+mod notes;
+mod read;
+pub mod schema;
+mod shape;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -23,9 +28,12 @@ use undrift_core::policy::{Bundle, Exemptions, Policy, Settings};
 
 pub use cases::{CaseResult, run_cases};
 pub use error::DocumentError;
+pub use nearest::did_you_mean;
+pub use notes::Note;
 
 use error::Fault;
 use files::{File, Role, Sources};
+use schema::Format;
 
 /// A policy document and the file it came from.
 #[derive(Debug, Clone)]
@@ -46,6 +54,8 @@ pub struct Documents {
     pub settings: Settings,
     /// The reviewed exemptions.
     pub exemptions: Exemptions,
+    /// Their file, and the line of each.
+    exemptions_at: Option<(PathBuf, Vec<Option<usize>>)>,
 }
 
 impl Documents {
@@ -78,16 +88,16 @@ pub fn load(dir: &Path) -> Result<Documents, Vec<DocumentError>> {
 
 /// As [`load`], against other kinds.
 pub fn load_with(dir: &Path, kinds: Kinds<'_>) -> Result<Documents, Vec<DocumentError>> {
-    read(files::tree(dir), kinds)
+    checked(files::tree(dir), kinds)
 }
 
 /// Reads some files or folders. References from settings and exemptions to policies are only
 /// checked where a whole `policies/` folder is among them.
 pub fn load_paths(paths: &[PathBuf], kinds: Kinds<'_>) -> Result<Documents, Vec<DocumentError>> {
-    read(files::among(paths), kinds)
+    checked(files::among(paths), kinds)
 }
 
-fn read(sources: Sources, kinds: Kinds<'_>) -> Result<Documents, Vec<DocumentError>> {
+fn checked(sources: Sources, kinds: Kinds<'_>) -> Result<Documents, Vec<DocumentError>> {
     let mut errors = sources.errors;
     let mut found = Documents::default();
     let mut rest = Vec::new();
@@ -116,12 +126,12 @@ fn read(sources: Sources, kinds: Kinds<'_>) -> Result<Documents, Vec<DocumentErr
 }
 
 fn policy(file: File, whole: bool, kinds: Kinds<'_>, to: &mut Documents) -> Vec<DocumentError> {
-    let read = yaml::read::<Policy>(&file.text).and_then(|p| Ok((p, yaml::places(&file.text)?)));
-    let (policy, places) = match read {
+    let (policy, places, structure) = match read::document::<Policy>(&file.text, Format::Policy) {
         Ok(read) => read,
-        Err(fault) => return vec![file.error(&fault)],
+        Err(faults) => return faults.iter().map(|f| file.error(f)).collect(),
     };
-    let mut faults = check::policy(&policy, &places, kinds);
+    let content = check::policy(&policy, &places, &file.text, kinds);
+    let mut faults = read::together(structure, content);
     faults.extend(check::file_name(&policy, &places, &file.path, whole));
     if let Some(twin) = to.policies.iter().find(|d| d.policy.id == policy.id) {
         faults.push(Fault::new(
@@ -144,15 +154,20 @@ fn settings(
     kinds: Kinds<'_>,
     to: &mut Documents,
 ) -> Vec<Fault> {
-    // A file of comments only is a fine file: everything has a default.
-    let read =
-        yaml::read::<Option<Settings>>(&file.text).and_then(|s| Ok((s, yaml::places(&file.text)?)));
-    match read {
-        Ok((settings, places)) => {
-            to.settings = settings.unwrap_or_default();
-            check::settings(&to.settings, &places, known, &to.policies, kinds)
+    match read::document::<Settings>(&file.text, Format::Settings) {
+        Ok((settings, places, structure)) => {
+            to.settings = settings;
+            let content = check::settings(
+                &to.settings,
+                &places,
+                &file.text,
+                known,
+                &to.policies,
+                kinds,
+            );
+            read::together(structure, content)
         }
-        Err(fault) => vec![fault],
+        Err(faults) => faults,
     }
 }
 
@@ -162,13 +177,22 @@ fn exemptions(
     kinds: Kinds<'_>,
     to: &mut Documents,
 ) -> Vec<Fault> {
-    let read = yaml::read::<Option<Exemptions>>(&file.text)
-        .and_then(|s| Ok((s, yaml::places(&file.text)?)));
-    match read {
-        Ok((exemptions, places)) => {
-            to.exemptions = exemptions.unwrap_or_default();
-            check::exemptions(&mut to.exemptions, &places, known, &to.policies, kinds)
+    match read::document::<Exemptions>(&file.text, Format::Exemptions) {
+        Ok((exemptions, places, structure)) => {
+            to.exemptions = exemptions;
+            let line = |index| places.value(&[yaml::Step::At(index)]).map(|p| p.line);
+            let lines = (0..to.exemptions.0.len()).map(line).collect();
+            to.exemptions_at = Some((file.path.clone(), lines));
+            let content = check::exemptions(
+                &mut to.exemptions,
+                &places,
+                &file.text,
+                known,
+                &to.policies,
+                kinds,
+            );
+            read::together(structure, content)
         }
-        Err(fault) => vec![fault],
+        Err(faults) => faults,
     }
 }

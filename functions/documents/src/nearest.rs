@@ -1,7 +1,8 @@
 //! "Did you mean": the known name nearest to an unknown one.
 
 /// The candidate nearest to `word`, if one is near enough to have been meant.
-pub(crate) fn did_you_mean<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+#[must_use]
+pub fn did_you_mean<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     // Longer texts are no slips of the finger, and the distance costs their product.
     if word.len() > 100 {
         return None;
@@ -15,23 +16,32 @@ pub(crate) fn did_you_mean<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c
         .map(|(_, c)| c)
 }
 
-/// How many insertions, deletions and replacements lead from one word to the other.
+/// How many insertions, deletions, replacements and swaps of neighbours lead from one word to the
+/// other.
 fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    let mut above: Vec<usize> = (0..=b.chars().count()).collect();
+    // The row of the character before, for swaps.
+    let mut earlier: Option<(char, Vec<usize>)> = None;
     for (i, x) in a.chars().enumerate() {
-        let mut left = i + 1;
-        let mut above_left = i;
-        let mut next = vec![left];
-        for (y, above) in b.chars().zip(row.iter().skip(1)) {
-            left = (above_left + usize::from(x != y))
-                .min(left + 1)
-                .min(above + 1);
-            above_left = *above;
-            next.push(left);
+        let mut row = vec![i + 1];
+        let mut y_before = None;
+        for (j, y) in b.chars().enumerate() {
+            let of = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX / 2);
+            let mut least = (of(&above, j) + usize::from(x != y))
+                .min(of(&row, j) + 1)
+                .min(of(&above, j + 1) + 1);
+            if let (Some((x_before, earlier)), Some(y_before)) = (&earlier, y_before)
+                && *x_before == y
+                && y_before == x
+            {
+                least = least.min(of(earlier, j - 1) + 1);
+            }
+            row.push(least);
+            y_before = Some(y);
         }
-        row = next;
+        earlier = Some((x, std::mem::replace(&mut above, row)));
     }
-    row.last().copied().unwrap_or_default()
+    above.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -44,6 +54,8 @@ mod tests {
         assert_eq!(did_you_mean("sevrity", &known), Some("severity"));
         assert_eq!(did_you_mean("Violation", &known), Some("violation"));
         assert_eq!(did_you_mean("colour", &known), None);
+        assert_eq!(did_you_mean("form", &["from", "to"]), Some("from"));
+        assert_eq!(did_you_mean("hihg", &["high", "low"]), Some("high"));
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("abc", ""), 3);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{AliasLimits, DuplicateKeyPolicy, MergeKeyPolicy};
 use serde_saphyr::{Error, Location, Options, Spanned};
 
@@ -100,24 +101,100 @@ fn fault(error: &Error) -> Fault {
         Error::MergeKeyNotAllowed { .. } => {
             "merge keys (`<<`) are not read; write the members out".to_owned()
         }
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
+        Error::Budget {
+            breach: BudgetBreach::Documents { .. },
+            ..
+        }
+        | Error::MultipleDocuments { .. } => {
+            "a second document begins here; a file holds one: move it to a file of its own"
+                .to_owned()
+        }
+        Error::AliasError { error, .. } => fault(error).message,
+        Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => {
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::Budget {
+            breach: BudgetBreach::Aliases { .. } | BudgetBreach::Anchors { .. },
+            ..
+        } => {
+            "aliases (`*name`) repeat more than a document may hold; write out what they stand for"
+                .to_owned()
+        }
+        Error::Budget {
+            breach: BudgetBreach::Depth { .. },
+            ..
+        } => TOO_DEEP.to_owned(),
+        Error::Budget { .. } => {
             format!(
-                "this is more than a policy document may hold ({}); split it, or write aliases out",
+                "this is more than a document may hold ({}); split it",
                 first_line(&error.to_string())
             )
         }
+        Error::UnknownAnchor { .. } => {
+            "this alias (`*name`) stands for nothing; put a text that begins with `*` in quotes"
+                .to_owned()
+        }
+        Error::UnsupportedTag { .. } => "tags (`!name`) are not read; leave it out".to_owned(),
         other => plain(&other.to_string()),
     };
     Fault { at, message }
 }
 
+const TOO_DEEP: &str = "lists and mappings are nested too deeply here; no document needs that";
+
+/// A parser's words, and what people do about it.
+const PLAINLY: &[(&str, &str)] = &[
+    (
+        "tabs disallowed",
+        "a tab stands where the line is indented; YAML wants spaces there",
+    ),
+    (
+        "did not find expected key",
+        "this line begins further left than its neighbours above; begin it where they begin",
+    ),
+    (
+        "mapping values are not allowed",
+        "a `: ` can't stand inside a value; put the text in quotes, or begin the line where its \
+         neighbours begin",
+    ),
+    (
+        "simple key expected ':'",
+        "this line is no `name: value`; is the space after the colon missing?",
+    ),
+    (
+        "while parsing a flow sequence, expected",
+        "the list that was opened by `[` isn't closed; a `]` is missing before this",
+    ),
+    (
+        "while parsing a flow mapping, expected",
+        "the mapping that was opened by `{` isn't closed; a `}` is missing before this",
+    ),
+    (
+        "invalid indentation in multiline quoted scalar",
+        "a text in quotes goes on here; its closing quote is missing further up",
+    ),
+    (
+        "unexpected character: `\\u{0}'",
+        "a NUL byte stands here; take it out",
+    ),
+    (
+        "parsed date is not valid",
+        "there is no such day; look at its month's length",
+    ),
+];
+
 /// Messages of derived and foreign readers that don't say what is wanted.
 fn plain(message: &str) -> String {
     if message.contains("untagged enum Desired") {
         return "write `before`, `after`, or the facets that are wanted".to_owned();
+    }
+    if message.contains("recursion limit") {
+        return TOO_DEEP.to_owned();
+    }
+    for (part, plainly) in PLAINLY {
+        if message.contains(part) {
+            return (*plainly).to_owned();
+        }
     }
     if message.starts_with("failed to parse") {
         return "this is no time; write it like 2026-01-31T18:00:00Z".to_owned();
@@ -130,6 +207,72 @@ fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let line = line.split(" at line ").next().unwrap_or(line);
     line.trim_end_matches(['.', ':']).to_owned()
+}
+
+/// The place in a document of an offset, in bytes, into a text scalar that stands at `value`: its
+/// lines may be folded, quoted or indented. `None` where escapes keep it from being told.
+pub(crate) fn in_scalar(text: &str, value: Place, scalar: &str, offset: usize) -> Option<Place> {
+    let ahead = scalar.get(..offset)?;
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(value.line.checked_sub(1)?)
+        .map(str::len)
+        .sum();
+    let line = text.get(start..)?;
+    let at = line.char_indices().nth(value.column.checked_sub(1)?)?.0;
+    let mut raw = Raw {
+        rest: line.get(at..)?.chars().peekable(),
+        line: value.line,
+        column: value.column,
+    };
+    match raw.rest.peek()? {
+        '>' | '|' => while raw.next()? != '\n' {},
+        '"' | '\'' => drop(raw.next()),
+        _ => {}
+    }
+    raw.skip_blanks();
+    let mut ahead = ahead.trim_start().chars().peekable();
+    while let Some(c) = ahead.next() {
+        if c.is_whitespace() {
+            // Folding turns any blanks into any others, never into none.
+            while ahead.next_if(|c| c.is_whitespace()).is_some() {}
+            raw.rest.peek().filter(|c| c.is_whitespace())?;
+            raw.skip_blanks();
+        } else if raw.next()? != c {
+            return None;
+        }
+    }
+    Some(Place {
+        line: raw.line,
+        column: raw.column,
+        length: 1,
+    })
+}
+
+/// A text, and where one is in it.
+struct Raw<'t> {
+    rest: std::iter::Peekable<std::str::Chars<'t>>,
+    line: usize,
+    column: usize,
+}
+
+impl Raw<'_> {
+    fn next(&mut self) -> Option<char> {
+        let c = self.rest.next()?;
+        if c == '\n' {
+            self.line += 1;
+            self.column = 1;
+        } else {
+            self.column += 1;
+        }
+        Some(c)
+    }
+
+    fn skip_blanks(&mut self) {
+        while self.rest.peek().is_some_and(|c| c.is_whitespace()) {
+            self.next();
+        }
+    }
 }
 
 /// A node of a document, for its places only.
@@ -163,6 +306,16 @@ impl Node {
     /// The place of the key there: right for values that begin on a line of their own.
     pub(crate) fn key(&self, way: &[Step<'_>]) -> Option<Place> {
         self.last(way).map(|c| c.key.unwrap_or(c.value))
+    }
+
+    /// Where the mapping or list there begins: its first member.
+    pub(crate) fn start(&self, way: &[Step<'_>]) -> Option<Place> {
+        let node = match self.last(way) {
+            Some(child) => &child.node,
+            None => self,
+        };
+        let first = node.members.first().map(|(_, c)| c.key.unwrap_or(c.value));
+        first.or_else(|| self.value(way))
     }
 
     fn last(&self, way: &[Step<'_>]) -> Option<&Child> {

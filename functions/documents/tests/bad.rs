@@ -1,5 +1,5 @@
 //! Golden error messages: `tests/bad/` holds documents with a mistake and, beside each, what is
-//! said of it. `UPDATE_GOLDEN=1 cargo test -p undrift-documents` writes them anew; read the diff.
+//! said of it. `UNDRIFT_BLESS=1 cargo test -p undrift-documents` writes them anew; read the diff.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -32,7 +32,7 @@ fn every_mistake_is_said_with_its_place() {
     for input in inputs {
         let said = said(&input, &root);
         let golden = input.with_extension("txt");
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        if std::env::var_os("UNDRIFT_BLESS").is_some() {
             fs::write(&golden, &said).unwrap();
         }
         let expected = fs::read_to_string(&golden).unwrap_or_default();

@@ -74,6 +74,10 @@ impl Kind for SecurityGroup {
         Ok((rule.key(), rule.element()))
     }
 
+    fn element_schema(&self, facet: &FacetName) -> Value {
+        rule::schema(facet)
+    }
+
     fn substance(&self, _: &FacetName, element: &Element) -> Value {
         Rule::of_element(element).map_or_else(|_| element.clone(), |rule| rule.substance())
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::ending::{Ending, Failure, counted, mistakes, of_documents};
-use crate::shell::{BAD, GOOD, Shell};
+use crate::shell::{BAD, FAINT, GOOD, Shell, plain};
 use crate::tree;
 
 /// Validate policies, settings and exemptions
@@ -19,6 +19,12 @@ impl Args {
     pub(crate) fn run(self, shell: &Shell) -> Result<Ending, Failure> {
         let errors = match tree::documents_at(&self.paths) {
             Ok(documents) => {
+                for note in documents.notes(jiff::Timestamp::now()) {
+                    shell.note(format!(
+                        "{FAINT}look at:{FAINT:#} {}",
+                        plain(&note.to_string())
+                    ));
+                }
                 let policies = counted(documents.policies.len(), "policy", "policies");
                 let exemptions = counted(documents.exemptions.0.len(), "exemption", "exemptions");
                 shell.note(format!(

@@ -4,9 +4,12 @@ mod bundle;
 mod check;
 mod demo;
 mod events;
+mod explain;
 mod iam;
+mod init;
 mod local;
 mod records;
+mod schema;
 mod show;
 mod test;
 mod undo;
@@ -42,8 +45,11 @@ commands! {
     Records(records),
     Show(show),
     Undo(undo),
+    Init(init),
     Check(check),
     Test(test),
+    Explain(explain),
+    Schema(schema),
     Bundle(bundle),
     Events(events),
     Iam(iam),

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 /// A facet's name: `ingress`, `policy`, `public_access_block`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct FacetName(pub String);
 

@@ -144,6 +144,14 @@ pub trait Kind: Send + Sync {
         written: &Value,
     ) -> Result<(ElementKey, Element), KindError>;
 
+    /// The JSON Schema of a facet's elements as policy documents write them, its members under
+    /// `properties`: editors offer them, and a misspelt one is told from them. The default says
+    /// nothing of them.
+    fn element_schema(&self, facet: &FacetName) -> Value {
+        let _ = facet;
+        serde_json::json!({"type": "object"})
+    }
+
     /// The part of an element that policies judge and that identifies it: without what AWS
     /// assigns (ids, versions, times) and without what people only read (descriptions, tags).
     fn substance(&self, facet: &FacetName, element: &Element) -> Value;

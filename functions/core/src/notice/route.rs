@@ -8,23 +8,36 @@ use crate::policy::Severity;
 
 /// Which notices go to which channels. What a route doesn't name it doesn't ask about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// Where to.
+    /// The channels that it goes to.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub channels: Vec<ChannelName>,
     /// Of this severity or worse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
     /// Found by one of these policies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("minItems" = 1)))]
     pub policies: Option<Vec<PolicyId>>,
     /// On a resource of one of these accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("minItems" = 1)))]
     pub accounts: Option<Vec<AccountId>>,
 }
 
 /// A channel that notices go to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(extend("errorMessage" = "this is no channel: `sns`, `amazon-q`, `webhook`, or `slack:` \
+        with a channel's id, such as `slack:C012AB3CD`", "anyOf" = [
+        {"enum": ["sns", "amazon-q", "webhook"]},
+        {"pattern": "^slack:[A-Za-z0-9]{1,40}$"}
+    ]))
+)]
 #[serde(try_from = "String", into = "String")]
 pub enum ChannelName {
     /// `sns`: the topic for mail and programs.

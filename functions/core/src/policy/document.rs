@@ -9,6 +9,7 @@ use crate::name::{EventName, EventSource, KindId, PolicyId};
 
 /// The version of the document's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum SchemaVersion {
     /// The first.
     #[serde(rename = "policy/v1")]
@@ -17,6 +18,7 @@ pub enum SchemaVersion {
 
 /// How bad a violation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -31,6 +33,7 @@ pub enum Severity {
 
 /// What may be done about a violation. The least active of all lists that name one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Record it and tell people.
@@ -43,6 +46,7 @@ pub enum Mode {
 
 /// How a violation is mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Remedy {
     /// Put back what was there before the change.
@@ -53,6 +57,7 @@ pub enum Remedy {
 
 /// What must be known before acting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Needs {
     /// The state before the change, with certainty; otherwise the plan is only proposed.
@@ -61,30 +66,33 @@ pub enum Needs {
 
 /// One policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// The format's version.
     pub schema: SchemaVersion,
-    /// Its id: the wrong it catches.
+    /// Its id, named for the wrong it catches, never for the remedy. The file is named for it.
     pub id: PolicyId,
-    /// The wrong in one sentence.
+    /// The wrong in one sentence: notices begin with it.
     pub title: String,
     /// How bad it is.
     pub severity: Severity,
-    /// Why it is wrong.
+    /// Why it is wrong, for whoever is told of a revert.
     pub why: String,
     /// The kind of resource it judges.
     pub kind: KindId,
     /// The events that can bring the wrong about, by event source.
     pub on: BTreeMap<EventSource, Vec<EventName>>,
-    /// What `violation` reads as `params`.
+    /// What `violation` reads as `params`. Settings may replace each as a whole.
     #[serde(default)]
     pub params: Map<String, Value>,
-    /// A CEL expression that gives the evidence; an empty list is compliant.
+    /// A CEL expression over `state` (the facets, as lists of elements) and `params` that gives the
+    /// elements that are wrong; an empty list is compliant. `net.open(state.ingress, params)` gives
+    /// the rules that let the internet reach `params.ports`.
     pub violation: String,
     /// How it is mended.
     pub remedy: Remedy,
-    /// What may be done about it.
+    /// The most that may be done about it; settings may lower it.
     pub mode: Mode,
     /// What must be known before acting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,25 +100,27 @@ pub struct Policy {
     /// Numbers in standards: `fsbp: [EC2.13]`.
     #[serde(default)]
     pub references: BTreeMap<String, Vec<String>>,
-    /// What would stop it from coming back.
+    /// What would stop it from coming back: people read it in the notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevent: Option<String>,
-    /// The document's own tests.
+    /// The document's own tests (`undrift test`): at least one that is violated, one that is
+    /// compliant, and another that leaves something alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<Case>,
 }
 
 /// One test of a document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// What it shows.
+    /// What it shows, in a few words.
     pub it: String,
-    /// The event that led from `before` to `after`.
+    /// The event that led from `before` to `after`: one of those in `on`.
     pub change: EventName,
-    /// Facets before: lists of elements.
+    /// The resource's facets before the change: lists of elements.
     pub before: BTreeMap<String, Vec<Value>>,
-    /// Facets after.
+    /// The same facets after it.
     pub after: BTreeMap<String, Vec<Value>>,
     /// What must come out.
     pub expect: Expect,
@@ -118,17 +128,25 @@ pub struct Case {
 
 /// What a case must come to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// How many elements that the change brought are evidence.
     pub violated: usize,
-    /// The state that is wanted instead.
+    /// The state that is wanted instead: `before`, `after`, or facets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<Desired>,
 }
 
 /// The state a case wants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(extend(
+        "errorMessage" = "this is neither `before`, `after`, nor the facets that are wanted"
+    ))
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Desired {
     /// What was before.

@@ -9,6 +9,11 @@ use crate::name::{AccountId, Arn, PolicyId, ResourceId};
 
 /// What an exemption covers. Members that are absent cover everything; at least one is set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(extend("allOf" = super::schema::bounded()))
+)]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
     /// One policy.
@@ -23,13 +28,19 @@ pub struct Scope {
     /// One actor: a role's or user's ARN, never a session's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Arn>,
-    /// One element of one facet, by its substance: ids change when a rule is made again.
+    /// One element of one facet, by its substance: ids change when a rule is made again. Written
+    /// `[facet, { … }]`.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(extend("errorMessage" = "an element is written `[facet, { … }]`"))
+    )]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub element: Option<(FacetName, Value)>,
 }
 
 /// Where an exemption comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ExemptionSource {
     /// The reviewed file.
@@ -42,6 +53,7 @@ pub enum ExemptionSource {
 
 /// A permission to leave something as it is, always with an end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Exemption {
     /// A name to point at.
@@ -55,10 +67,12 @@ pub struct Exemption {
     pub ticket: Option<String>,
     /// Who granted it.
     pub by: String,
-    /// When it begins; absent: at once.
+    /// When it begins, such as `2026-01-05T08:00:00Z`; absent: at once.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Time>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
-    /// When it ends.
+    /// When it ends, such as `2026-01-31T18:00:00Z`.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Time"))]
     pub until: Timestamp,
     /// Where it comes from.
     #[serde(default = "from_file")]
@@ -86,6 +100,7 @@ pub struct Finding<'f> {
 
 /// The exemptions that are known in one run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Exemptions(pub Vec<Exemption>);
 

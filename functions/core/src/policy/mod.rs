@@ -3,6 +3,8 @@
 mod bundle;
 mod document;
 mod exemption;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod settings;
 
 pub use bundle::{Bundle, BundleError, BundledPolicy};

@@ -38,6 +38,7 @@ impl<K: Ord> ModeList<K> {
 
 /// The settings of one deployment (`policies/settings.yaml`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The whole deployment's mode. Absent: the deployment is new, and observes.
@@ -65,10 +66,20 @@ impl Settings {
     /// default; across lists and the policy's own mode the least active wins.
     #[must_use]
     pub fn mode(&self, policy: &Policy, account: &AccountId) -> Mode {
+        self.least_active(policy, self.accounts.of(account))
+    }
+
+    /// The mode it acts in, in an account that the settings don't name.
+    #[must_use]
+    pub fn mode_elsewhere(&self, policy: &Policy) -> Mode {
+        self.least_active(policy, self.accounts.default)
+    }
+
+    fn least_active(&self, policy: &Policy, account: Option<Mode>) -> Mode {
         [
             self.deployment.unwrap_or(Mode::Observe),
             policy.mode,
-            self.accounts.of(account).unwrap_or(Mode::Revert),
+            account.unwrap_or(Mode::Revert),
             self.policies.of(&policy.id).unwrap_or(Mode::Revert),
         ]
         .into_iter()

@@ -7,11 +7,21 @@ use undrift_core::kind::{Image, Kind};
 use undrift_core::name::EventName;
 use undrift_core::policy::{Case, Desired, Policy};
 
-use super::{elements::image, unknown};
+use super::elements::image;
 use crate::error::Fault;
+use crate::nearest::did_you_mean;
+use crate::read::fault;
 use crate::yaml::{Node, Step, Step::At, Step::In};
 
-pub(super) fn cases(policy: &Policy, places: &Node, kind: &dyn Kind) -> Vec<Fault> {
+/// `listed`: whether the events in `on` are right, so that a case can be held against them.
+pub(super) fn cases(
+    policy: &Policy,
+    places: &Node,
+    text: &str,
+    kind: &dyn Kind,
+    listed: bool,
+) -> Vec<Fault> {
+    let right = listed;
     let mut faults = Vec::new();
     for (index, case) in policy.cases.iter().enumerate() {
         let way = [In("cases"), At(index)];
@@ -19,9 +29,9 @@ pub(super) fn cases(policy: &Policy, places: &Node, kind: &dyn Kind) -> Vec<Faul
         if twin || case.it.trim().is_empty() {
             let at = places.value(&[way[0], way[1], In("it")]);
             let what = if twin {
-                "another case is called that"
+                "another case is called that; say what this one shows"
             } else {
-                "say what the case shows"
+                "it is empty; say what the case shows"
             };
             faults.push(Fault::new(at, what));
         }
@@ -31,34 +41,42 @@ pub(super) fn cases(policy: &Policy, places: &Node, kind: &dyn Kind) -> Vec<Faul
             .flatten()
             .map(EventName::as_str)
             .collect();
-        if !listed.contains(&case.change.as_str()) {
+        if right && !listed.contains(&case.change.as_str()) {
+            let near = did_you_mean(case.change.as_str(), &listed);
+            let near = near.map_or(".".to_owned(), |near| format!("; did you mean `{near}`?"));
             faults.push(Fault::new(
                 places.value(&[way[0], way[1], In("change")]),
-                unknown("event in `on`", case.change.as_str(), &listed),
+                format!(
+                    "`{}` is not among the events in `on`{near} List it there, or name one of {}",
+                    case.change,
+                    listed.join(", ")
+                ),
             ));
         }
-        faults.extend(images(case, &way, places, kind));
+        faults.extend(images(case, &way, places, text, kind));
     }
     faults.extend(enough(policy, places));
     faults
 }
 
-fn images(case: &Case, way: &[Step<'_>; 2], places: &Node, kind: &dyn Kind) -> Vec<Fault> {
+fn images(
+    case: &Case,
+    way: &[Step<'_>; 2],
+    places: &Node,
+    text: &str,
+    kind: &dyn Kind,
+) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut read = |facets: &BTreeMap<String, Vec<Value>>, to: &[Step<'_>]| -> Option<Image> {
         match image(kind, facets) {
             Ok(image) => Some(image),
             Err(wrong) => {
-                faults.extend(wrong.into_iter().map(|(facet, index, why)| {
+                faults.extend(wrong.iter().map(|misfit| {
                     let mut steps = way.to_vec();
                     steps.extend(to);
-                    steps.push(In(&facet));
-                    steps.extend(index.map(At));
-                    let at = match index {
-                        Some(_) => places.value(&steps),
-                        None => places.key(&steps),
-                    };
-                    Fault::new(at, why)
+                    steps.push(In(&misfit.facet));
+                    steps.extend(misfit.index.map(At));
+                    fault(&misfit.wrong, &steps, places, text)
                 }));
                 None
             }

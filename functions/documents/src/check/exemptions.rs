@@ -7,12 +7,15 @@ use undrift_core::policy::{Exemption, ExemptionSource, Exemptions};
 use super::{elements::element, unknown};
 use crate::Document;
 use crate::error::Fault;
+use crate::read::fault;
+use crate::shape::{Part, Wrong};
 use crate::yaml::{Node, Step, Step::At, Step::In};
 
 /// Checks the exemptions, and writes their elements as kinds do: they are compared by substance.
 pub(crate) fn exemptions(
     exemptions: &mut Exemptions,
     places: &Node,
+    text: &str,
     known: Option<&[String]>,
     policies: &[Document],
     kinds: Kinds<'_>,
@@ -29,7 +32,7 @@ pub(crate) fn exemptions(
         if ids.iter().take(index).any(|id| *id == exemption.id) {
             faults.push(Fault::new(
                 at(&[In("id")]),
-                "another exemption has this id; records point at it",
+                "another exemption has this id; give this one another, since records point at it",
             ));
         }
         for (member, text) in [
@@ -40,7 +43,7 @@ pub(crate) fn exemptions(
             if text.trim().is_empty() {
                 faults.push(Fault::new(
                     at(&[In(member)]),
-                    format!("`{member}` is empty"),
+                    format!("`{member}` is empty; {}", wants(member)),
                 ));
             }
         }
@@ -68,14 +71,23 @@ pub(crate) fn exemptions(
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             faults.push(Fault::new(
                 at(&[In("covers"), In("policy")]),
-                unknown("policy", policy.as_str(), &known),
+                unknown("policy", policy.as_str(), "", &known),
             ));
         }
-        if let Err(why) = canonical(exemption, policies, kinds) {
-            faults.push(Fault::new(at(&[In("covers"), In("element")]), why));
+        if let Err(wrong) = canonical(exemption, policies, kinds) {
+            let way = [At(index), In("covers"), In("element")];
+            faults.extend(wrong.iter().map(|w| fault(w, &way, places, text)));
         }
     }
     faults
+}
+
+fn wants(member: &str) -> &'static str {
+    match member {
+        "id" => "give it a name to point at",
+        "by" => "name who granted it",
+        _ => "say why it may stay open",
+    }
 }
 
 /// Replaces the element of an exemption by its substance.
@@ -83,7 +95,7 @@ fn canonical(
     exemption: &mut Exemption,
     policies: &[Document],
     kinds: Kinds<'_>,
-) -> Result<(), String> {
+) -> Result<(), Vec<Wrong>> {
     let Some((facet, written)) = &mut exemption.covers.element else {
         return Ok(());
     };
@@ -101,21 +113,23 @@ fn canonical(
         .filter(|k| k.facets().contains(&facet.0.as_str()))
         .collect();
     if candidates.is_empty() {
-        return Err(format!(
-            "no kind that it can be about has a facet `{facet}`"
-        ));
+        let all = kinds.0.iter();
+        let about = all.filter(|k| named.as_ref().is_none_or(|n| k.id() == *n));
+        let known: Vec<&str> = about.flat_map(|k| k.facets()).copied().collect();
+        let why = unknown("facet", &facet.0, "", &known);
+        return Err(vec![Wrong::new(Part::Value, why).at(0)]);
     }
     *written = substance(&candidates, facet, written)?;
     Ok(())
 }
 
-fn substance(kinds: &[&dyn Kind], facet: &FacetName, written: &Value) -> Result<Value, String> {
-    let mut last = String::new();
+fn substance(kinds: &[&dyn Kind], facet: &FacetName, written: &Value) -> Result<Value, Vec<Wrong>> {
+    let mut last = Vec::new();
     for kind in kinds {
         match element(*kind, facet, written) {
             Ok((_, element)) => return Ok(kind.substance(facet, &element)),
-            Err(why) => last = why,
+            Err(wrong) => last = wrong,
         }
     }
-    Err(last)
+    Err(last.into_iter().map(|w| w.at(1)).collect())
 }

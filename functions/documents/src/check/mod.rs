@@ -3,6 +3,7 @@
 mod cases;
 mod elements;
 mod exemptions;
+mod expression;
 mod policy;
 mod settings;
 
@@ -13,10 +14,19 @@ pub(crate) use settings::settings;
 
 use crate::nearest::did_you_mean;
 
-/// `unknown …; did you mean …?`, or what is known.
-fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    match did_you_mean(name, known) {
-        Some(near) => format!("unknown {what} `{name}`; did you mean `{near}`?"),
-        None => format!("unknown {what} `{name}`; known are {}", known.join(", ")),
+/// `unknown … `name` of …; did you mean …?`, or what is known.
+fn unknown(what: &str, name: &str, of: &str, known: &[&str]) -> String {
+    let of = if of.is_empty() {
+        String::new()
+    } else {
+        format!(" of {of}")
+    };
+    match (did_you_mean(name, known), known) {
+        (Some(near), _) => format!("unknown {what} `{name}`{of}; did you mean `{near}`?"),
+        (None, []) => format!("unknown {what} `{name}`{of}; there is none"),
+        (None, _) => format!(
+            "unknown {what} `{name}`{of}; known are {}",
+            known.join(", ")
+        ),
     }
 }

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use undrift_core::expression::{Expression, ExpressionError};
 use undrift_core::kind::{Kind, Kinds};
 use undrift_core::policy::Policy;
 
-use super::{cases, unknown};
-use crate::error::{Fault, Place};
+use super::{cases, expression, unknown};
+use crate::error::Fault;
 use crate::yaml::{Node, Step::At, Step::In};
 
 /// The file is named for the policy, and lies in its service's folder.
@@ -39,7 +38,7 @@ pub(crate) fn file_name(policy: &Policy, places: &Node, path: &Path, whole: bool
 }
 
 /// The document's content.
-pub(crate) fn policy(policy: &Policy, places: &Node, kinds: Kinds<'_>) -> Vec<Fault> {
+pub(crate) fn policy(policy: &Policy, places: &Node, text: &str, kinds: Kinds<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (member, text) in [("title", &policy.title), ("why", &policy.why)] {
         if text.trim().is_empty() {
@@ -54,13 +53,16 @@ pub(crate) fn policy(policy: &Policy, places: &Node, kinds: Kinds<'_>) -> Vec<Fa
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         faults.push(Fault::new(
             places.value(&[In("kind")]),
-            unknown("kind", policy.kind.as_str(), &known),
+            unknown("kind", policy.kind.as_str(), "", &known),
         ));
         return faults;
     };
-    faults.extend(events(policy, places, kind));
-    faults.extend(violation(policy, places, kind));
-    faults.extend(cases::cases(policy, places, kind));
+    let events = events(policy, places, kind);
+    // An event that is misspelt in `on` is not said again of each case.
+    let listed = events.is_empty();
+    faults.extend(events);
+    faults.extend(expression::violation(policy, places, text, kind));
+    faults.extend(cases::cases(policy, places, text, kind, listed));
     faults
 }
 
@@ -69,7 +71,7 @@ fn events(policy: &Policy, places: &Node, kind: &dyn Kind) -> Vec<Fault> {
     if policy.on.is_empty() {
         faults.push(Fault::new(
             places.key(&[In("on")]),
-            "it names no event, so it would never be asked",
+            "it names no event, so nothing would ever be judged; name the calls that can bring the wrong about",
         ));
     }
     for (source, names) in &policy.on {
@@ -93,61 +95,24 @@ fn events(policy: &Policy, places: &Node, kind: &dyn Kind) -> Vec<Fault> {
             continue;
         }
         if names.is_empty() {
-            faults.push(Fault::new(places.key(&way), "it names no event"));
+            let why = format!(
+                "it names no event; name some of {}, or take the line out",
+                known.join(", ")
+            );
+            faults.push(Fault::new(places.key(&way), why));
         }
         for (index, name) in names.iter().enumerate() {
             let at = places.value(&[In("on"), In(source.as_str()), At(index)]);
             if names.iter().take(index).any(|n| n == name) {
-                faults.push(Fault::new(at, format!("`{name}` is here a second time")));
+                faults.push(Fault::new(
+                    at,
+                    format!("`{name}` is here a second time; keep one"),
+                ));
             } else if !known.contains(&name.as_str()) {
-                let what = format!("event of {}", policy.kind);
-                faults.push(Fault::new(at, unknown(&what, name.as_str(), &known)));
+                let why = unknown("event", name.as_str(), policy.kind.as_str(), &known);
+                faults.push(Fault::new(at, why));
             }
         }
     }
     faults
-}
-
-fn violation(policy: &Policy, places: &Node, kind: &dyn Kind) -> Option<Fault> {
-    let error = Expression::compile(&policy.violation, kind, &policy.params).err()?;
-    // The text may begin on a later line: the key is where people look.
-    let key = places.key(&[In("violation")]);
-    Some(match &error {
-        // What a function refuses of the params is to be mended there.
-        ExpressionError::Params { .. } if !policy.params.is_empty() => {
-            Fault::new(places.key(&[In("params")]), error.to_string())
-        }
-        ExpressionError::Syntax(said) => {
-            let (at, said) = syntax(said);
-            let value = places.value(&[In("violation")]);
-            // Only where the expression stands on its key's line do its columns count from there.
-            let place = match (at, key, value) {
-                (Some((1, column)), Some(key), Some(value)) if key.line == value.line => Place {
-                    column: value.column + column.saturating_sub(1),
-                    length: 1,
-                    ..value
-                },
-                (_, key, _) => key?,
-            };
-            Fault::new(Some(place), format!("the expression is not CEL: {said}"))
-        }
-        _ => Fault::new(key, error.to_string()),
-    })
-}
-
-/// The place and the first line of a parser's message: `ERROR: <input>:1:31: Syntax error: …`.
-fn syntax(said: &str) -> (Option<(usize, usize)>, &str) {
-    let line = said.lines().next().unwrap_or(said);
-    let parts = || {
-        let mut parts = line.strip_prefix("ERROR: <input>:")?.splitn(3, ':');
-        let at = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some((
-            at,
-            parts.next()?.trim().trim_start_matches("Syntax error: "),
-        ))
-    };
-    match parts() {
-        Some((at, rest)) => (Some(at), rest),
-        None => (None, line),
-    }
 }

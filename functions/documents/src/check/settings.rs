@@ -5,7 +5,7 @@ use undrift_core::kind::Kinds;
 use undrift_core::notice::route::Route;
 use undrift_core::policy::Settings;
 
-use super::unknown;
+use super::{expression, unknown};
 use crate::Document;
 use crate::error::Fault;
 use crate::yaml::{Node, Step::At, Step::In};
@@ -14,6 +14,7 @@ use crate::yaml::{Node, Step::At, Step::In};
 pub(crate) fn settings(
     settings: &Settings,
     places: &Node,
+    text: &str,
     known: Option<&[String]>,
     policies: &[Document],
     kinds: Kinds<'_>,
@@ -26,7 +27,7 @@ pub(crate) fn settings(
             if !known.contains(&id.as_str()) {
                 faults.push(Fault::new(
                     places.key(&[In(list), In(id.as_str())]),
-                    unknown("policy", id.as_str(), &known),
+                    unknown("policy", id.as_str(), "", &known),
                 ));
             }
         }
@@ -44,7 +45,7 @@ pub(crate) fn settings(
         for name in &strangers {
             faults.push(Fault::new(
                 places.key(&[In("params"), In(id.as_str()), In(name)]),
-                unknown(&format!("parameter of {id}"), name, &known),
+                unknown("parameter", name, id.as_str(), &known),
             ));
         }
         if !strangers.is_empty() {
@@ -56,10 +57,9 @@ pub(crate) fn settings(
             && Expression::compile(&document.policy.violation, kind, own).is_ok()
             && let Err(why) = Expression::compile(&document.policy.violation, kind, &params)
         {
-            faults.push(Fault::new(
-                places.key(&[In("params"), In(id.as_str())]),
-                why.to_string(),
-            ));
+            let way = [In("params"), In(id.as_str())];
+            let at = places.key(&way);
+            faults.extend(expression::params(&why, &params, &way, at, (places, text)));
         }
     }
     faults
@@ -94,7 +94,7 @@ fn notices(route: &Route, at: usize, places: &Node, known: Option<&[String]>) ->
             if !known.contains(&id.as_str()) {
                 faults.push(Fault::new(
                     places.value(&[In("notices"), At(at), In("policies"), At(index)]),
-                    unknown("policy", id.as_str(), &known),
+                    unknown("policy", id.as_str(), "", &known),
                 ));
             }
         }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
-use undrift_core::kind::{Element, ElementKey};
+use undrift_core::kind::{Element, ElementKey, FacetName};
 use undrift_core::net::Protocol;
 
 /// A rule.
@@ -285,6 +285,64 @@ impl fmt::Display for Rule {
             None => Ok(()),
         }
     }
+}
+
+/// The JSON Schema of a rule as policy documents write it.
+pub(crate) fn schema(facet: &FacetName) -> Value {
+    let (source, comes) = if facet.0 == super::EGRESS {
+        ("to", "goes to")
+    } else {
+        ("from", "comes from")
+    };
+    json!({
+        "type": "object",
+        "description": format!("A rule: which traffic may come in or go out {source} where."),
+        "properties": {
+            "protocol": {
+                "description": "`tcp`, `udp`, `icmp`, `icmpv6`, another's IANA number, or `\"-1\"` for every protocol and port.",
+                "errorMessage": "this is not an IP protocol (tcp, udp, icmp, icmpv6, \"-1\" for all, or a number)",
+                "anyOf": [
+                    {"enum": ["tcp", "udp", "icmp", "icmpv6", "-1"]},
+                    {"type": "string", "pattern": "^[0-9]{1,3}$"},
+                    {"type": "integer", "minimum": -1, "maximum": u8::MAX},
+                ],
+            },
+            "from": {
+                "description": "The first port; for ICMP its type. Left out: 0.",
+                "type": "integer", "minimum": -1, "maximum": u16::MAX,
+            },
+            "to": {
+                "description": "The last port; for ICMP its code. Left out: 65535.",
+                "type": "integer", "minimum": -1, "maximum": u16::MAX,
+            },
+            "source": {
+                "description": format!("Where the traffic {comes}: a block (`10.0.0.0/8`, `2001:db8::/32`), a group (`sg-…`) or a prefix list (`pl-…`)."),
+                "type": "string",
+                "pattern": "^(sg-.*|pl-.*|[0-9]{1,3}(\\.[0-9]{1,3}){3}(/[0-9]{1,2})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?)$",
+                "patternErrorMessage": "this is no block of addresses (10.0.0.0/8), group (sg-…) or prefix list (pl-…)",
+            },
+            "source_account": {
+                "description": "The account of the group in `source`, where it is another's.",
+                "type": "string", "pattern": "^[0-9]{12}$",
+            },
+            "entries": {
+                "description": "The blocks of the prefix list in `source`, where they are known.",
+                "type": "array",
+                "items": {"type": "string", "pattern": "^[0-9A-Fa-f:.]+/[0-9]{1,3}$"},
+            },
+            "description": {"description": "The rule's description.", "type": "string"},
+            "tags": {
+                "description": "The rule's tags.",
+                "type": "object", "additionalProperties": {"type": "string"},
+            },
+            "id": {
+                "description": "AWS's id of the rule (`sgr-…`): before and after a change, the same id is the same rule.",
+                "type": "string",
+            },
+        },
+        "required": ["protocol", "source"],
+        "additionalProperties": false,
+    })
 }
 
 /// A text or number as text: records coerce one to the other.

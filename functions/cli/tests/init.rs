@@ -1,0 +1,703 @@
+//! As somebody new would: `undrift init`, edit, break it, read the messages. What is said of each
+//! mistake is a golden file in `tests/broken/`; `UNDRIFT_BLESS=1 cargo test -p undrift-cli --test
+//! init` writes them anew: read the diff.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn undrift(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_undrift"))
+        .args(arguments)
+        .current_dir(dir)
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+const POLICY: &str = "policies/ec2/ec2-security-group-open-admin-ports.yaml";
+const SETTINGS: &str = "policies/settings.yaml";
+const EXEMPTIONS: &str = "policies/exemptions.yaml";
+
+fn begun() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let run = undrift(dir.path(), &["init"]);
+    assert_eq!(code(&run), 0, "{}", err(&run));
+    dir
+}
+
+/// The examples in a document's comments, written out.
+fn uncommented(text: &str) -> String {
+    let example = |line: &str| {
+        let line = line.trim_start();
+        let key = line.strip_prefix("- ").unwrap_or(line);
+        let key = key.split_once(':').map_or("", |(key, _)| key);
+        line.starts_with("- ")
+            || !matches!(key, "" | "yaml-language-server") && !key.contains([' ', '`'])
+    };
+    let lines = text.lines().filter_map(|l| l.strip_prefix("# "));
+    let shown: Vec<&str> = lines.filter(|l| example(l)).collect();
+    shown.join(
+        "
+",
+    ) + "
+"
+}
+
+#[test]
+fn what_is_begun_is_right_and_says_what_to_do_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = undrift(dir.path(), &["init", "--output", "table"]);
+    assert_eq!(code(&run), 0);
+    assert!(out(&run).contains(POLICY));
+    let next = err(&run);
+    for step in ["undrift check", "undrift test", "undrift explain ec2-"] {
+        assert!(next.contains(step), "{next}");
+    }
+    for command in ["check", "test", "bundle", "events", "iam"] {
+        let run = undrift(dir.path(), &[command]);
+        assert_eq!(code(&run), 0, "{command}: {}{}", out(&run), err(&run));
+    }
+    let run = undrift(dir.path(), &["schema", "--check"]);
+    assert_eq!(code(&run), 0, "{}", out(&run));
+    for (file, schema) in [
+        (POLICY, "../schema/policy-v1.json"),
+        (SETTINGS, "schema/settings-v1.json"),
+        (EXEMPTIONS, "schema/exemptions-v1.json"),
+    ] {
+        let text = fs::read_to_string(dir.path().join(file)).unwrap();
+        let first = format!("# yaml-language-server: $schema={schema}\n");
+        assert!(text.starts_with(&first), "{file}");
+        let at = dir.path().join(file).parent().unwrap().join(schema);
+        assert!(at.is_file(), "{}", at.display());
+    }
+    assert!(
+        undrift(dir.path(), &["init", "other", "--quiet"])
+            .stderr
+            .is_empty()
+    );
+}
+
+#[test]
+fn what_the_comments_show_is_right_too() {
+    let dir = begun();
+    for file in [SETTINGS, EXEMPTIONS] {
+        let path = dir.path().join(file);
+        let text = uncommented(&fs::read_to_string(&path).unwrap());
+        assert!(text.lines().count() > 5, "{text}");
+        fs::write(&path, text).unwrap();
+    }
+    let run = undrift(dir.path(), &["check", "--output", "table"]);
+    assert_eq!(code(&run), 0, "{}", out(&run));
+    assert!(err(&run).contains("1 exemption"), "{}", err(&run));
+}
+
+#[test]
+fn the_files_are_listed_as_objects() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = undrift(dir.path(), &["init", "somewhere"]);
+    assert_eq!(code(&run), 0);
+    let files: Vec<PathBuf> = out(&run)
+        .lines()
+        .map(|l| {
+            serde_json::from_str::<Value>(l).unwrap()["file"]
+                .as_str()
+                .unwrap()
+                .into()
+        })
+        .collect();
+    assert_eq!(files.len(), 6);
+    assert!(files.iter().all(|f| dir.path().join(f).is_file()));
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let dir = begun();
+    fs::write(dir.path().join(SETTINGS), "deployment: observe\n").unwrap();
+    let run = undrift(dir.path(), &["init"]);
+    assert_eq!(code(&run), 2);
+    assert!(run.stdout.is_empty());
+    assert!(err(&run).contains("settings.yaml"), "{}", err(&run));
+    let kept = fs::read_to_string(dir.path().join(SETTINGS)).unwrap();
+    assert_eq!(kept, "deployment: observe\n");
+
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("policies"), "a file").unwrap();
+    assert_eq!(code(&undrift(dir.path(), &["init"])), 2);
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("policies")).unwrap();
+    assert_eq!(
+        code(&undrift(dir.path(), &["init"])),
+        0,
+        "an empty folder is fine"
+    );
+}
+
+/// How a file is broken.
+enum Break {
+    /// The first of these becomes that.
+    Text(&'static str, &'static str),
+    /// The file holds only this.
+    Whole(&'static [u8]),
+    /// This stands at its end.
+    End(&'static str),
+    /// Anything else.
+    By(fn(Vec<u8>) -> Vec<u8>),
+}
+
+use Break::{By, End, Text, Whole};
+
+const EXEMPTION: &str = "- id: one\n  covers: { policy: ec2-security-group-open-admin-ports }\n  reason: A partner\n  by: jane@example.com\n  until: 2030-01-31T18:00:00Z\n";
+
+const BOMB: &str = "references:\n  a: &a [x, x, x, x, x, x, x, x, x]\n  b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\n  c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\n  d: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c]\n";
+
+fn replaced(text: &str, from: &str, to: &str) -> Vec<u8> {
+    assert!(text.contains(from), "{from}");
+    text.replacen(from, to, 1).into_bytes()
+}
+
+fn exemption(from: &str, to: &str) -> Vec<u8> {
+    replaced(EXEMPTION, from, to)
+}
+
+const BROKEN: &[(&str, &str, Break)] = &[
+    (
+        "unknown-field",
+        POLICY,
+        Text("severity: critical", "sevrity: critical"),
+    ),
+    (
+        "foreign-field",
+        POLICY,
+        Text("severity: critical", "severity: critical\ntags: [ssh]"),
+    ),
+    ("missing-field", POLICY, Text("severity: critical\n", "")),
+    ("two-missing-fields", POLICY, Text("remedy: restore\n", "")),
+    (
+        "wrong-severity",
+        POLICY,
+        Text("severity: critical", "severity: hihg"),
+    ),
+    ("wrong-mode", POLICY, Text("mode: revert", "mode: enforce")),
+    (
+        "wrong-type",
+        POLICY,
+        Text("title: A security group", "title: [A security group]\n#"),
+    ),
+    (
+        "number-for-text",
+        POLICY,
+        Text("title: A security group", "title: 22\n#"),
+    ),
+    (
+        "list-for-mapping",
+        POLICY,
+        Text("params:\n", "params: [22]\nx:\n"),
+    ),
+    (
+        "text-for-list",
+        POLICY,
+        Text("fsbp: [EC2.13, EC2.14]", "fsbp: EC2.13"),
+    ),
+    (
+        "number-in-list",
+        POLICY,
+        Text("fsbp: [EC2.13, EC2.14]", "fsbp: [5.3]"),
+    ),
+    (
+        "nothing-after-key",
+        POLICY,
+        Text("prevent: Reach", "prevent: #"),
+    ),
+    ("wrong-version", POLICY, Text("policy/v1\n", "policy/v2\n")),
+    (
+        "wrong-id",
+        POLICY,
+        Text(
+            "id: ec2-security-group-open-admin-ports",
+            "id: EC2 open admin ports",
+        ),
+    ),
+    (
+        "other-id",
+        POLICY,
+        Text(
+            "id: ec2-security-group-open-admin-ports",
+            "id: ec2-open-admin-ports",
+        ),
+    ),
+    (
+        "unknown-kind",
+        POLICY,
+        Text("kind: ec2/security-group", "kind: ec2/securitygroup"),
+    ),
+    (
+        "unknown-event",
+        POLICY,
+        Text(
+            "[AuthorizeSecurityGroupIngress,",
+            "[AuthoriseSecurityGroupIngress,",
+        ),
+    ),
+    (
+        "unknown-source",
+        POLICY,
+        Text("ec2.amazonaws.com:", "ec2.amazon.com:"),
+    ),
+    (
+        "no-events",
+        POLICY,
+        Text(
+            "ec2.amazonaws.com: [AuthorizeSecurityGroupIngress, ModifySecurityGroupRules]",
+            "ec2.amazonaws.com: []",
+        ),
+    ),
+    (
+        "unknown-function",
+        POLICY,
+        Text("net.open(state", "net.opne(state"),
+    ),
+    (
+        "unknown-facet-in-expression",
+        POLICY,
+        Text("(state.ingress,", "(state.ingres,"),
+    ),
+    (
+        "unknown-param-in-expression",
+        POLICY,
+        Text(
+            "net.open(state.ingress, params)",
+            "state.ingress.filter(r, r.to in params.prots)",
+        ),
+    ),
+    (
+        "unknown-name-in-folded-expression",
+        POLICY,
+        Text(
+            "violation: net.open(state.ingress, params)",
+            "violation: >-\n  net.open(\n    stat.ingress,\n    params)",
+        ),
+    ),
+    (
+        "expression-syntax",
+        POLICY,
+        Text(
+            "net.open(state.ingress, params)",
+            "net.open(state.ingress, params",
+        ),
+    ),
+    (
+        "expression-syntax-in-block",
+        POLICY,
+        Text(
+            "violation: net.open(state.ingress, params)",
+            "violation: |\n  net.open(state.ingress,\n    ,params)",
+        ),
+    ),
+    ("wrong-port", POLICY, Text("ports: [22,", "ports: [70000,")),
+    ("turned-range", POLICY, Text("5900-5903", "5903-5900")),
+    ("wrong-block", POLICY, Text("own: []", "own: [office]")),
+    (
+        "wrong-prefix",
+        POLICY,
+        Text("own: []", "own: [10.0.0.0/33]"),
+    ),
+    ("unknown-param", POLICY, Text("own: []", "owns: []")),
+    (
+        "unknown-facet",
+        POLICY,
+        Text("before: { ingress: [] }", "before: { ingres: [] }"),
+    ),
+    (
+        "unknown-member",
+        POLICY,
+        Text("protocol: tcp, from: 443", "protocol: tcp, form: 443"),
+    ),
+    (
+        "wrong-port-in-case",
+        POLICY,
+        Text("from: 443, to: 443", "from: ssh, to: 443"),
+    ),
+    (
+        "wrong-source-in-case",
+        POLICY,
+        Text("source: 0.0.0.0/0", "source: internet"),
+    ),
+    (
+        "wrong-protocol-in-case",
+        POLICY,
+        Text("protocol: tcp", "protocol: tpc"),
+    ),
+    (
+        "missing-member-in-case",
+        POLICY,
+        Text(
+            "{ protocol: tcp, from: 443, to: 443, source: 0.0.0.0/0 }",
+            "{ from: 443, to: 443, source: 0.0.0.0/0 }",
+        ),
+    ),
+    (
+        "wrong-change-in-case",
+        POLICY,
+        Text(
+            "change: AuthorizeSecurityGroupIngress",
+            "change: RunInstances",
+        ),
+    ),
+    (
+        "wrong-desired",
+        POLICY,
+        Text("desired: before", "desired: befor"),
+    ),
+    ("wrong-count", POLICY, Text("violated: 1", "violated: yes")),
+    (
+        "missing-expect",
+        POLICY,
+        Text("    expect: { violated: 1, desired: before }\n", ""),
+    ),
+    (
+        "no-cases",
+        POLICY,
+        By(|b| {
+            String::from_utf8(b)
+                .unwrap()
+                .split("cases:")
+                .next()
+                .unwrap()
+                .into()
+        }),
+    ),
+    (
+        "case-left-out",
+        POLICY,
+        By(|b| {
+            let text = String::from_utf8(b).unwrap();
+            text.split("\n  - it: leaves ssh from")
+                .next()
+                .unwrap()
+                .into()
+        }),
+    ),
+    ("duplicate-key", POLICY, End("mode: observe\n")),
+    ("merge-key", POLICY, Text("  own: []", "  <<: { own: [] }")),
+    ("unknown-alias", POLICY, Text("own: []", "own: *offices")),
+    ("tag", POLICY, Text("own: []", "own: !!set []")),
+    ("alias-bomb", POLICY, Text("references:\n", BOMB)),
+    ("tab", POLICY, Text("  own: []", "\town: []")),
+    ("wrong-indentation", POLICY, Text("  own: []", " own: []")),
+    (
+        "deeper-indentation",
+        POLICY,
+        Text("\nseverity: critical", "\n  severity: critical"),
+    ),
+    (
+        "no-space-after-colon",
+        POLICY,
+        Text("severity: critical", "severity:critical"),
+    ),
+    (
+        "unclosed-bracket",
+        POLICY,
+        Text(
+            "ports: [22, 3389, 5900-5903, 5985, 5986]",
+            "ports: [22, 3389",
+        ),
+    ),
+    (
+        "unclosed-quote",
+        POLICY,
+        Text("title: A security group", "title: \"A security group"),
+    ),
+    (
+        "colon-in-text",
+        POLICY,
+        Text("why: Scanners find", "why: Danger: scanners find"),
+    ),
+    ("second-document", POLICY, End("---\nschema: policy/v1\n")),
+    (
+        "crlf",
+        POLICY,
+        By(|b| {
+            String::from_utf8(b)
+                .unwrap()
+                .replace("sever", "sevr")
+                .replace('\n', "\r\n")
+                .into()
+        }),
+    ),
+    (
+        "bom",
+        POLICY,
+        By(|b| {
+            [
+                b"\xef\xbb\xbf".as_slice(),
+                &replaced(&String::from_utf8(b).unwrap(), "severity:", "sevrity:"),
+            ]
+            .concat()
+        }),
+    ),
+    (
+        "nul",
+        POLICY,
+        Text("title: A security", "title: A\0security"),
+    ),
+    (
+        "not-utf-8",
+        POLICY,
+        By(|b| {
+            let mut b = b;
+            let at = b.windows(6).position(|w| w == b"title:").unwrap();
+            b.splice(at + 7..at + 7, *b"\xe9\xff");
+            b
+        }),
+    ),
+    ("empty", POLICY, Whole(b"")),
+    ("only-comments", POLICY, Whole(b"# to do\n\n")),
+    ("a-list", POLICY, Whole(b"# to do\n- schema: policy/v1\n")),
+    ("a-text", POLICY, Whole(b"hello\n")),
+    (
+        "json",
+        POLICY,
+        Whole(b"{\"schema\": \"policy/v1\", \"id\": \"x\"}\n"),
+    ),
+    ("settings-field", SETTINGS, End("deploymnet: revert\n")),
+    ("settings-mode", SETTINGS, End("deployment: on\n")),
+    ("settings-true", SETTINGS, End("deployment: true\n")),
+    (
+        "settings-account",
+        SETTINGS,
+        End("accounts:\n  \"11112222333\": approve\n"),
+    ),
+    (
+        "settings-account-number",
+        SETTINGS,
+        End("notices:\n  - channels: [sns]\n    accounts: [111122223333]\n"),
+    ),
+    (
+        "settings-policy",
+        SETTINGS,
+        End("policies:\n  ec2-security-group-open-admin-port: approve\n"),
+    ),
+    (
+        "settings-param",
+        SETTINGS,
+        End("params:\n  ec2-security-group-open-admin-ports:\n    port: [22]\n"),
+    ),
+    (
+        "settings-param-value",
+        SETTINGS,
+        End("params:\n  ec2-security-group-open-admin-ports:\n    ports: [ssh]\n"),
+    ),
+    (
+        "settings-pipeline",
+        SETTINGS,
+        End("approved_pipelines: [deploy]\n"),
+    ),
+    (
+        "settings-channel",
+        SETTINGS,
+        End("notices:\n  - channels: [slack:#alerts]\n"),
+    ),
+    (
+        "settings-no-channel",
+        SETTINGS,
+        End("notices:\n  - severity: high\n"),
+    ),
+    (
+        "settings-empty-channels",
+        SETTINGS,
+        End("notices:\n  - channels: []\n"),
+    ),
+    (
+        "settings-severity",
+        SETTINGS,
+        End("notices:\n  - channels: [sns]\n    severity: hgih\n"),
+    ),
+    (
+        "settings-notice-policy",
+        SETTINGS,
+        End("notices:\n  - channels: [sns]\n    policies: [ec2-open]\n"),
+    ),
+    (
+        "exemption-without-end",
+        EXEMPTIONS,
+        By(|_| exemption("  until: 2030-01-31T18:00:00Z\n", "")),
+    ),
+    (
+        "exemption-endless",
+        EXEMPTIONS,
+        By(|_| exemption("2030-01-31T18:00:00Z", "never")),
+    ),
+    (
+        "exemption-duration",
+        EXEMPTIONS,
+        By(|_| exemption("2030-01-31T18:00:00Z", "30d")),
+    ),
+    (
+        "exemption-date",
+        EXEMPTIONS,
+        By(|_| exemption("2030-01-31T18:00:00Z", "2030-01-31")),
+    ),
+    (
+        "exemption-no-such-day",
+        EXEMPTIONS,
+        By(|_| exemption("2030-01-31T", "2030-02-31T")),
+    ),
+    (
+        "exemption-ends-first",
+        EXEMPTIONS,
+        By(|_| exemption("  until:", "  from: 2031-01-01T00:00:00Z\n  until:")),
+    ),
+    (
+        "exemption-of-everything",
+        EXEMPTIONS,
+        By(|_| {
+            exemption(
+                "{ policy: ec2-security-group-open-admin-ports }",
+                "{ account: \"111122223333\" }",
+            )
+        }),
+    ),
+    (
+        "exemption-of-nothing",
+        EXEMPTIONS,
+        By(|_| exemption("{ policy: ec2-security-group-open-admin-ports }", "{}")),
+    ),
+    (
+        "exemption-policy",
+        EXEMPTIONS,
+        By(|_| exemption("open-admin-ports", "open-admin-prots")),
+    ),
+    (
+        "exemption-account",
+        EXEMPTIONS,
+        By(|_| exemption("ports }", "ports, account: \"1111\" }")),
+    ),
+    (
+        "exemption-actor",
+        EXEMPTIONS,
+        By(|_| exemption("ports }", "ports, actor: jane }")),
+    ),
+    (
+        "exemption-tag",
+        EXEMPTIONS,
+        By(|_| exemption("ports }", "ports, tag: team-a }")),
+    ),
+    (
+        "exemption-facet",
+        EXEMPTIONS,
+        By(|_| {
+            exemption(
+                "ports }",
+                "ports, element: [ingres, { protocol: tcp, source: 0.0.0.0/0 }] }",
+            )
+        }),
+    ),
+    (
+        "exemption-element",
+        EXEMPTIONS,
+        By(|_| exemption("ports }", "ports, element: { protocol: tcp } }")),
+    ),
+    (
+        "exemption-member",
+        EXEMPTIONS,
+        By(|_| {
+            exemption(
+                "ports }",
+                "ports, element: [ingress, { protocol: tcp, port: 22, source: 0.0.0.0/0 }] }",
+            )
+        }),
+    ),
+    (
+        "exemption-twice",
+        EXEMPTIONS,
+        By(|_| EXEMPTION.repeat(2).into()),
+    ),
+    (
+        "exemption-mapping",
+        EXEMPTIONS,
+        Whole(b"id: one\nreason: A partner\n"),
+    ),
+];
+
+fn broken(text: Vec<u8>, how: &Break) -> Vec<u8> {
+    match how {
+        Text(from, to) => replaced(&String::from_utf8(text).unwrap(), from, to),
+        Whole(bytes) => bytes.to_vec(),
+        End(more) => [text.as_slice(), more.as_bytes()].concat(),
+        By(edit) => edit(text),
+    }
+}
+
+#[test]
+fn each_mistake_is_said_at_its_place_with_what_to_do() {
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
+    let bless = std::env::var_os("UNDRIFT_BLESS").is_some();
+    if bless {
+        let _ = fs::remove_dir_all(&goldens);
+        fs::create_dir_all(&goldens).unwrap();
+    }
+    let dir = begun();
+    let mut wrong = Vec::new();
+    let mut names = Vec::new();
+    for (index, (name, file, how)) in BROKEN.iter().enumerate() {
+        let path = dir.path().join(file);
+        let right = fs::read(&path).unwrap();
+        fs::write(&path, broken(right.clone(), how)).unwrap();
+        let run = undrift(dir.path(), &["check", "--output", "table"]);
+        fs::write(&path, right).unwrap();
+        let said = format!("{}{}", out(&run), err(&run));
+        let place = format!("{file}:");
+        let placed = said.lines().any(|l| {
+            let rest = l.strip_prefix(&place);
+            let mut numbers = rest.into_iter().flat_map(|r| r.split(':'));
+            let mut number = || {
+                numbers
+                    .next()
+                    .is_some_and(|n| n.parse::<usize>().is_ok_and(|n| n > 0))
+            };
+            number() && number()
+        });
+        if code(&run) != 2 || !placed {
+            wrong.push(format!("{name}: code {}, {said}", code(&run)));
+        }
+        let golden = format!("{:02}-{name}.txt", index + 1);
+        if bless {
+            fs::write(goldens.join(&golden), &said).unwrap();
+        }
+        let expected = fs::read_to_string(goldens.join(&golden)).unwrap_or_default();
+        if said != expected {
+            wrong.push(format!(
+                "{golden}\n--- expected\n{expected}--- said\n{said}"
+            ));
+        }
+        names.push(golden);
+    }
+    for entry in fs::read_dir(&goldens).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !names.contains(&name) {
+            wrong.push(format!("{name}: no mistake is called that"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
