@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kind::{Element, ElementPath, Image, Kind};
+pub use crate::expression::Viewed;
+use crate::kind::{Element, ElementPath, Kind};
 use crate::name::PolicyId;
 use crate::policy::{BundledPolicy, Severity};
 
@@ -73,13 +74,18 @@ pub struct Findings {
 
 /// Evaluates a policy on an image.
 #[must_use]
-pub fn findings(policy: &BundledPolicy, kind: &dyn Kind, image: &Image) -> Findings {
+pub fn findings(policy: &BundledPolicy, kind: &dyn Kind, view: &Viewed<'_>) -> Findings {
     let mut findings = Findings {
         wrong: Vec::new(),
         untold: Vec::new(),
     };
-    match policy.violation.evaluate(image) {
-        Err(e) => findings.untold.push((None, e.to_string())),
+    let image = view.image();
+    let found = match policy.violation(kind) {
+        Ok(violation) => violation.evaluate(view).map_err(|e| e.to_string()),
+        Err(e) => Err(e.to_string()),
+    };
+    match found {
+        Err(why) => findings.untold.push((None, why)),
         Ok(found) => {
             for f in found {
                 match (f.why, image.get(&f.path)) {

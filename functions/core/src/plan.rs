@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::{Circumstances, Why, exempt};
-use crate::judge::{BeforeFrom, Evidence, Located, findings};
+use crate::judge::{BeforeFrom, Evidence, Located, Viewed, findings};
 use crate::kind::{Element, ElementPath, Image, Kind, KindError, ResourceRef, Step};
 use crate::name::PolicyId;
 use crate::policy::Remedy;
@@ -358,8 +358,9 @@ fn evidence(
     now: Circumstances<'_>,
 ) -> Result<BTreeSet<(PolicyId, ElementPath)>, String> {
     let mut all = BTreeSet::new();
+    let view = Viewed::of(image);
     for policy in now.bundle.of_kind(&resource.kind) {
-        let found = findings(policy, kind, image);
+        let found = findings(policy, kind, &view);
         if let Some((None, why)) = found.untold.first() {
             return Err(format!("{}: {why}", policy.policy.id));
         }
@@ -384,8 +385,9 @@ pub fn holds(
     image: &Image,
     now: Circumstances<'_>,
 ) -> bool {
+    let view = Viewed::of(image);
     now.bundle.of_kind(&resource.kind).all(|policy| {
-        let found = findings(policy, kind, image);
+        let found = findings(policy, kind, &view);
         found.wrong.is_empty() && found.untold.is_empty()
     })
 }

@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan as _};
 use serde_json::Value;
 use undrift_core::change::{Actor, Change};
 use undrift_core::decide::{Circumstances, Decision, rule};
-use undrift_core::judge::{Evidence, Verdict, assess, findings, locate};
+use undrift_core::judge::{Evidence, Verdict, Viewed, assess, findings, locate};
 use undrift_core::kind::{Before, FacetName, Image, Kind, Kinds, ResourceRef, Target, Touch};
 use undrift_core::name::{
     AccountId, EventId, EventSource, NameError, PolicyId, Region, ResourceId,
@@ -147,7 +147,11 @@ fn handle(
         .first()
         .ok_or("the bundle holds no policy")?;
     let brought: Vec<_> = located.iter().collect();
-    let assessments = [assess(policy, &findings(policy, kind, live), &brought)];
+    let assessments = [assess(
+        policy,
+        &findings(policy, kind, &Viewed::of(live)),
+        &brought,
+    )];
     let rulings = rule(&assessments, kind, &world.resource, &world.change, now);
     let mend: Mend = rulings
         .into_iter()

@@ -180,7 +180,7 @@ fn cel_never_panics() {
         );
         let r = std::panic::catch_unwind(move || {
             if let Ok(e) = Expression::compile(&src, &SecurityGroup, &p) {
-                let _ = e.evaluate(&img);
+                let _ = e.evaluate(&undrift_core::judge::Viewed::of(&img));
             }
         });
         if r.is_err() {

@@ -1,7 +1,7 @@
 //! How a record ends, by what a last look showed.
 
 use undrift_core::decide::Decision;
-use undrift_core::judge::findings;
+use undrift_core::judge::{Viewed, findings};
 use undrift_core::kind::ElementPath;
 use undrift_core::plan::Plan;
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
@@ -113,7 +113,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let Some(policy) = policies.iter().find(|p| p.policy.id == ruling.policy) else {
                 continue;
             };
-            let wrong = findings(policy, draft.kind, seen).wrong;
+            let wrong = findings(policy, draft.kind, &Viewed::of(seen)).wrong;
             if wrong.iter().any(|e| paths.contains(&&e.path)) {
                 return Some(policy.policy.id.to_string());
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use undrift_core::decide::{Circumstances, Decision, Ruling, Why, overall, rule};
-use undrift_core::judge::{Assessment, Findings, Located, assess, findings, locate};
+use undrift_core::judge::{Assessment, Findings, Located, Viewed, assess, findings, locate};
 use undrift_core::kind::{Effect, ElementPath, Image, Kind, ResourceRef, Touch};
 use undrift_core::name::PolicyId;
 use undrift_core::observe::History;
@@ -60,6 +60,7 @@ pub(crate) fn weigh(
         Ok(located) => (located, None),
         Err(e) => (Vec::new(), Some(e.to_string())),
     };
+    let view = Viewed::of(live);
     let mut found: BTreeMap<&PolicyId, Findings> = BTreeMap::new();
     let mut changes = Vec::new();
     for (index, item) in items.iter().enumerate() {
@@ -71,7 +72,7 @@ pub(crate) fn weigh(
             .map(|policy| {
                 let findings = found
                     .entry(&policy.policy.id)
-                    .or_insert_with(|| findings(policy, kind, live));
+                    .or_insert_with(|| findings(policy, kind, &view));
                 assess(policy, findings, &brought)
             })
             .collect();

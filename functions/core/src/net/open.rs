@@ -95,31 +95,68 @@ pub struct Finding {
     pub why: Result<String, String>,
 }
 
+/// A rule, and the name that reasons call it by.
+pub trait Rule {
+    /// What it lets through.
+    fn reach(&self) -> &Reach;
+    /// Its name, where it has one.
+    fn name(&self) -> Option<&str>;
+}
+
+impl Rule for Reach {
+    fn reach(&self) -> &Reach {
+        self
+    }
+    fn name(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Rule for (&str, &Reach) {
+    fn reach(&self) -> &Reach {
+        self.1
+    }
+    fn name(&self) -> Option<&str> {
+        // What stands for an id where there is none is long, and says the same as the rule.
+        Some(self.0).filter(|name| name.len() <= 40 && !name.contains(char::is_whitespace))
+    }
+}
+
 /// The rules that let the internet reach a port that must not be public.
 ///
 /// Sources are taken together over all rules, per protocol and port; the verdict of each rule
-/// names the ports on which most addresses get in.
+/// names the ports on which most addresses get in. Where only rules too narrow to be evidence
+/// make a port public, each of them can't be told: together they are wrong, and none is by itself.
 #[must_use]
-pub fn open(rules: &[Reach], params: &Params) -> Vec<Finding> {
+pub fn open<R: Rule>(rules: &[R], params: &Params) -> Vec<Finding> {
     let own = families(&params.own);
-    let rules: Vec<Measured> = rules.iter().map(|r| Measured::of(r, &own)).collect();
+    let measured: Vec<Measured> = rules
+        .iter()
+        .map(|r| Measured::of(r.reach(), &own))
+        .collect();
     let mut worst: Vec<Option<Public>> = vec![None; rules.len()];
-    let mut untold: Vec<bool> = vec![false; rules.len()];
-    let pieces = forbidden(&rules, params)
+    let mut untold: Vec<Option<Untold>> = vec![None; rules.len()];
+    let pieces = forbidden(&measured, params)
         .into_iter()
-        .flat_map(|lane| split(lane, &rules));
+        .flat_map(|lane| split(lane, &measured));
     for lane in pieces {
-        let public = Public::on(lane, &rules);
+        let public = Public::on(lane, &measured, |_, _| true);
+        let narrow = Public::on(lane, &measured, |rule, v6| !rule.is_wide(v6));
         let marks = worst.iter_mut().zip(untold.iter_mut());
-        for (rule, (worst, untold)) in rules.iter().zip(marks) {
+        for (rule, (worst, untold)) in measured.iter().zip(marks) {
             if !rule.reaches(lane) {
                 continue;
             }
-            *untold |= rule.unknown;
+            if rule.unknown {
+                *untold = Some(Untold::Unread);
+            }
             for found in public.iter().filter(|p| rule.is_wide(p.v6)) {
                 if worst.is_none_or(|w| (w.v6, found.count) > (found.v6, w.count)) {
                     *worst = Some(*found);
                 }
+            }
+            for found in narrow.iter().filter(|p| rule.is_narrow(p.v6)) {
+                untold.get_or_insert(Untold::Narrow(*found));
             }
         }
     }
@@ -128,17 +165,39 @@ pub fn open(rules: &[Reach], params: &Params) -> Vec<Finding> {
         .filter_map(|(rule, (worst, untold))| match (worst, untold) {
             (Some(public), _) => Some(Finding {
                 rule,
-                why: Ok(public.reason()),
+                why: Ok(public.reason(rules, &measured)),
             }),
-            (None, true) => Some(Finding {
+            (None, Some(untold)) => Some(Finding {
                 rule,
-                why: Err(
-                    "its sources are a prefix list whose entries could not be read".to_owned(),
-                ),
+                why: Err(untold.reason()),
             }),
-            (None, false) => None,
+            (None, None) => None,
         })
         .collect()
+}
+
+/// Why a rule can't be judged.
+#[derive(Debug, Clone, Copy)]
+enum Untold {
+    /// Its sources are a prefix list whose entries weren't read.
+    Unread,
+    /// It is one of many narrow rules that are the internet only together.
+    Narrow(Public),
+}
+
+impl Untold {
+    fn reason(self) -> String {
+        match self {
+            Self::Unread => {
+                "its sources are a prefix list whose entries could not be read".to_owned()
+            }
+            Self::Narrow(public) => format!(
+                "{} with {} rules, none of which is wide enough by itself to be what opened it",
+                public.what(),
+                public.by
+            ),
+        }
+    }
 }
 
 /// A rule with its sources counted.
@@ -147,6 +206,8 @@ struct Measured {
     ports: PortRange,
     v4: Ipv4Set,
     v6: Ipv6Set,
+    v4_count: u128,
+    v6_count: u128,
     unknown: bool,
 }
 
@@ -163,7 +224,7 @@ struct Public {
     lane: Lane,
     /// Addresses of the family that get in.
     count: u128,
-    /// Rules that let many of them in.
+    /// How many rules let them in.
     by: usize,
     v6: bool,
 }
@@ -171,6 +232,7 @@ struct Public {
 impl Measured {
     fn of(rule: &Reach, own: &(Ipv4Set, Ipv6Set)) -> Self {
         let (v4, v6) = families(rule.sources.as_deref().unwrap_or_default());
+        let (v4, v6) = (v4.public().minus(&own.0), v6.public().minus(&own.1));
         Self {
             protocol: rule.protocol,
             ports: if rule.protocol == Protocol::All {
@@ -178,8 +240,10 @@ impl Measured {
             } else {
                 rule.ports
             },
-            v4: v4.public().minus(&own.0),
-            v6: v6.public().minus(&own.1),
+            v4_count: v4.count(),
+            v6_count: v6.count(),
+            v4,
+            v6,
             unknown: rule.sources.is_none(),
         }
     }
@@ -192,64 +256,98 @@ impl Measured {
         }
     }
 
+    /// It lets enough in to be what opened a port.
     fn is_wide(&self, v6: bool) -> bool {
         if v6 {
-            self.v6.count() >= EVIDENCE_V6
+            self.v6_count >= EVIDENCE_V6
         } else {
-            self.v4.count() >= EVIDENCE_V4
+            self.v4_count >= EVIDENCE_V4
         }
+    }
+
+    /// It lets somebody in, and not enough to be what opened a port.
+    fn is_narrow(&self, v6: bool) -> bool {
+        let count = if v6 { self.v6_count } else { self.v4_count };
+        count > 0 && !self.is_wide(v6)
     }
 }
 
 impl Public {
-    /// What the internet reaches on a lane, by family.
-    fn on(lane: Lane, rules: &[Measured]) -> Vec<Self> {
-        let reaching = || rules.iter().filter(|r| r.reaches(lane));
+    /// What the internet reaches on a lane through some of the rules, by family.
+    fn on(lane: Lane, rules: &[Measured], which: impl Fn(&Measured, bool) -> bool) -> Vec<Self> {
+        let reaching = |v6: bool| {
+            let which = &which;
+            rules
+                .iter()
+                .filter(move |r| r.reaches(lane) && which(r, v6))
+        };
         let mut found = Vec::new();
-        if reaching().any(|r| r.is_wide(false)) {
-            let count = Ipv4Set::union_all(reaching().map(|r| &r.v4)).count();
-            let by = reaching().filter(|r| r.is_wide(false)).count();
+        // Sets are only joined where they could be enough.
+        let most = reaching(false).fold(0_u128, |sum, r| sum.saturating_add(r.v4_count));
+        if most >= PUBLIC_V4 {
+            let count = Ipv4Set::union_all(reaching(false).map(|r| &r.v4)).count();
             found.extend((count >= PUBLIC_V4).then_some(Self {
                 lane,
                 count,
-                by,
+                by: reaching(false).filter(|r| r.v4_count > 0).count(),
                 v6: false,
             }));
         }
-        if reaching().any(|r| r.is_wide(true)) {
-            let count = Ipv6Set::union_all(reaching().map(|r| &r.v6)).count();
-            let by = reaching().filter(|r| r.is_wide(true)).count();
+        let most = reaching(true).fold(0_u128, |sum, r| sum.saturating_add(r.v6_count));
+        if most >= PUBLIC_V6 {
+            let count = Ipv6Set::union_all(reaching(true).map(|r| &r.v6)).count();
             found.extend((count >= PUBLIC_V6).then_some(Self {
                 lane,
                 count,
-                by,
+                by: reaching(true).filter(|r| r.v6_count > 0).count(),
                 v6: true,
             }));
         }
         found
     }
 
-    fn reason(self) -> String {
-        reason(self.lane, self.count, self.by, self.v6)
+    fn reason<R: Rule>(self, rules: &[R], measured: &[Measured]) -> String {
+        let wide = || {
+            let all = rules.iter().zip(measured);
+            all.filter(|(_, m)| m.reaches(self.lane) && m.is_wide(self.v6))
+                .map(|(rule, _)| rule.name())
+        };
+        let count = wide().count();
+        let together = match (count, wide().collect::<Option<Vec<_>>>()) {
+            (0 | 1, _) => String::new(),
+            (_, Some(names)) => format!(", through {} taken together", listed(&names)),
+            (n, None) => format!(", through {n} rules taken together"),
+        };
+        format!("{}{together}", self.what())
+    }
+
+    fn what(self) -> String {
+        let lane = self.lane;
+        let what = match lane.protocol {
+            Protocol::All => "every port".to_owned(),
+            p if p.has_ports() => format!("{}/{}", p.api(), lane.ports),
+            p => format!("protocol {}", p.api()),
+        };
+        let addresses = if self.v6 {
+            format!("2^{} IPv6", self.count.ilog2())
+        } else {
+            format!("{} IPv4", thousands(self.count))
+        };
+        format!("lets {addresses} addresses of the internet reach {what}")
     }
 }
 
-fn reason(lane: Lane, count: u128, by: usize, v6: bool) -> String {
-    let what = match lane.protocol {
-        Protocol::All => "every port".to_owned(),
-        p if p.has_ports() => format!("{}/{}", p.api(), lane.ports),
-        p => format!("protocol {}", p.api()),
-    };
-    let addresses = if v6 {
-        format!("2^{} IPv6", count.ilog2())
-    } else {
-        format!("{} IPv4", thousands(count))
-    };
-    let together = match by {
-        0 | 1 => String::new(),
-        n => format!(", through {n} rules taken together"),
-    };
-    format!("lets {addresses} addresses of the internet reach {what}{together}")
+/// `sgr-1, sgr-2, sgr-3 and 4 more`
+fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    let more = names.len().saturating_sub(SHOWN);
+    match names {
+        [all @ .., last] if more == 0 => format!("{} and {last}", all.join(", ")),
+        _ => {
+            let shown: Vec<&str> = names.iter().take(SHOWN).copied().collect();
+            format!("{} and {more} more", shown.join(", "))
+        }
+    }
 }
 
 fn thousands(n: u128) -> String {

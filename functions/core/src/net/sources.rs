@@ -1,5 +1,7 @@
 //! Sets of addresses, as sorted disjoint intervals, and how much of them is public.
 
+use std::sync::LazyLock;
+
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// IPv4 blocks that are not the internet: private, shared, loopback, link-local, documentation,
@@ -107,7 +109,10 @@ interval_set! {
     /// The part of the set that is on the internet.
     #[must_use]
     pub fn public(&self) -> Self {
-        self.minus(&Self::of_all(NOT_PUBLIC_V4.iter().filter_map(|t| t.parse().ok())))
+        static NOT_PUBLIC: LazyLock<Ipv4Set> = LazyLock::new(|| {
+            Ipv4Set::of_all(NOT_PUBLIC_V4.iter().filter_map(|t| t.parse().ok()))
+        });
+        self.minus(&NOT_PUBLIC)
     }
 }
 
@@ -117,10 +122,13 @@ interval_set! {
     /// The part of the set that is on the internet.
     #[must_use]
     pub fn public(&self) -> Self {
-        let Ok(routed) = PUBLIC_V6.parse::<Ipv6Net>() else { return Self::default() };
-        let outside = Self { intervals: vec![(0, u128::MAX)] }.minus(&Self::of(routed));
-        self.minus(&outside)
-            .minus(&Self::of_all(NOT_PUBLIC_V6.iter().filter_map(|t| t.parse().ok())))
+        static NOT_PUBLIC: LazyLock<Ipv6Set> = LazyLock::new(|| {
+            let all = Ipv6Set { intervals: vec![(0, u128::MAX)] };
+            let outside = PUBLIC_V6.parse().map_or(all.clone(), |net| all.minus(&Ipv6Set::of(net)));
+            let inside = Ipv6Set::of_all(NOT_PUBLIC_V6.iter().filter_map(|t| t.parse().ok()));
+            Ipv6Set::union_all([&outside, &inside].into_iter())
+        });
+        self.minus(&NOT_PUBLIC)
     }
 }
 

@@ -1,13 +1,16 @@
 //! A bundle: the enabled policies, settings and exemptions as the functions load them.
 
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Exemptions, Policy, Settings};
 use crate::change::Change;
 use crate::expression::{Expression, ExpressionError};
-use crate::kind::Kinds;
-use crate::name::{KindId, PolicyId};
+use crate::kind::{Kind, Kinds};
+use crate::name::{EventName, EventSource, KindId, PolicyId};
 
 /// Why a bundle can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +53,16 @@ pub struct BundledPolicy {
     pub policy: Policy,
     /// SHA-256 of its canonical JSON, in hexadecimal: names it in records.
     pub digest: String,
-    /// Its compiled expression.
-    pub violation: Expression,
+    /// Its expression, compiled when an event first asks for it.
+    violation: OnceLock<Result<Expression, ExpressionError>>,
+}
+
+impl BundledPolicy {
+    /// The policy's expression. `kind`: the policy's own.
+    pub fn violation(&self, kind: &dyn Kind) -> Result<&Expression, &ExpressionError> {
+        let compile = || Expression::compile(&self.policy.violation, kind, &self.policy.params);
+        self.violation.get_or_init(compile).as_ref()
+    }
 }
 
 /// The policies, settings and exemptions of one function.
@@ -65,6 +76,8 @@ pub struct Bundle {
     pub exemptions: Exemptions,
     /// SHA-256 of the canonical JSON, in hexadecimal.
     pub digest: String,
+    /// The places of the policies that speak about an event.
+    by_event: BTreeMap<EventSource, BTreeMap<EventName, Vec<usize>>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -124,10 +137,11 @@ impl Bundle {
         )
     }
 
-    /// Reads what [`Bundle::write`] wrote, checks its digest and compiles it.
+    /// Reads what [`Bundle::write`] wrote, and checks its digest. Expressions are compiled when an
+    /// event asks for them.
     pub fn read(text: &str, kinds: Kinds<'_>) -> Result<Self, BundleError> {
         let Stored { digest, content } = Stored::read(text)?;
-        Self::compile(
+        Self::index(
             content.policies,
             content.settings,
             content.exemptions,
@@ -141,55 +155,76 @@ impl Bundle {
         Ok(Stored::read(text)?.content.settings)
     }
 
-    /// Compiles documents without a bundle's text in between.
+    /// Takes documents without a bundle's text in between, and compiles all of them.
     pub fn of(
         policies: &[Policy],
         settings: &Settings,
         exemptions: &Exemptions,
         kinds: Kinds<'_>,
     ) -> Result<Self, BundleError> {
-        Self::read(&Self::write(policies, settings, exemptions), kinds)
+        let bundle = Self::read(&Self::write(policies, settings, exemptions), kinds)?;
+        bundle.check(kinds)?;
+        Ok(bundle)
     }
 
-    fn compile(
+    fn index(
         policies: Vec<Policy>,
         settings: Settings,
         exemptions: Exemptions,
         digest: String,
         kinds: Kinds<'_>,
     ) -> Result<Self, BundleError> {
-        let policies = policies
-            .into_iter()
-            .map(|policy| {
-                let kind = kinds.get(&policy.kind).ok_or_else(|| BundleError::Kind {
+        let mut by_event: BTreeMap<EventSource, BTreeMap<EventName, Vec<usize>>> = BTreeMap::new();
+        for (index, policy) in policies.iter().enumerate() {
+            if kinds.get(&policy.kind).is_none() {
+                return Err(BundleError::Kind {
                     policy: policy.id.clone(),
                     kind: policy.kind.clone(),
-                })?;
-                let violation = Expression::compile(&policy.violation, kind, &policy.params)
-                    .map_err(|source| BundleError::Expression {
-                        policy: policy.id.clone(),
-                        source,
-                    })?;
-                Ok(BundledPolicy {
-                    digest: sha256(canonical(&policy).as_bytes()),
-                    policy,
-                    violation,
-                })
-            })
-            .collect::<Result<_, BundleError>>()?;
+                });
+            }
+            for (source, names) in &policy.on {
+                let of_source = by_event.entry(source.clone()).or_default();
+                for name in names {
+                    let listening = of_source.entry(name.clone()).or_default();
+                    if listening.last() != Some(&index) {
+                        listening.push(index);
+                    }
+                }
+            }
+        }
+        let bundled = policies.into_iter().map(|policy| BundledPolicy {
+            digest: sha256(canonical(&policy).as_bytes()),
+            policy,
+            violation: OnceLock::new(),
+        });
         Ok(Self {
-            policies,
+            policies: bundled.collect(),
             settings,
             exemptions,
             digest,
+            by_event,
         })
+    }
+
+    /// Compiles every expression now, to know of all that can't be used.
+    pub fn check(&self, kinds: Kinds<'_>) -> Result<(), BundleError> {
+        for policy in &self.policies {
+            let kind = kinds.get(&policy.policy.kind);
+            let violation = kind.map_or(Ok(()), |kind| policy.violation(kind).map(|_| ()));
+            violation.map_err(|source| BundleError::Expression {
+                policy: policy.policy.id.clone(),
+                source: source.clone(),
+            })?;
+        }
+        Ok(())
     }
 
     /// The policies that speak about an event.
     pub fn listening<'b>(&'b self, change: &'b Change) -> impl Iterator<Item = &'b BundledPolicy> {
-        self.policies
-            .iter()
-            .filter(|p| p.policy.listens_to(&change.source, &change.name))
+        let of_source = self.by_event.get(&change.source);
+        let listening = of_source.and_then(|names| names.get(&change.name));
+        let places = listening.into_iter().flatten();
+        places.filter_map(|index| self.policies.get(*index))
     }
 
     /// Every policy of a kind.
