@@ -151,7 +151,15 @@ impl Sources {
 
 /// Reads a text; the inner error is of the file itself.
 fn read(path: &Path) -> std::io::Result<Result<String, Fault>> {
-    let size = fs::metadata(path)?.len();
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        // A pipe would be waited for.
+        return Ok(Err(Fault::new(
+            None,
+            "it is no file; documents are plain files",
+        )));
+    }
+    let size = metadata.len();
     if size > LARGEST {
         let why = format!("it has {size} bytes, and a document has at most {LARGEST}; split it");
         return Ok(Err(Fault::new(None, why)));

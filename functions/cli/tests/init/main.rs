@@ -154,6 +154,26 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
+fn what_is_too_large_or_no_file_is_refused_at_once() {
+    let dir = begun();
+    let large = vec![b'#'; 10 * 1024 * 1024];
+    fs::write(dir.path().join("policies/ec2/large.yaml"), large).unwrap();
+    let pipe = dir.path().join("policies/ec2/pipe.yaml");
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    let started = std::time::Instant::now();
+    let run = undrift(dir.path(), &["check", "--output", "table"]);
+    assert_eq!(code(&run), 2);
+    assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
+    let said = out(&run);
+    for line in [
+        "policies/ec2/large.yaml: it has 10485760 bytes, and a document has at most",
+        "policies/ec2/pipe.yaml: it is no file",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+}
+
+#[test]
 fn each_mistake_is_said_at_its_place_with_what_to_do() {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
     let bless = std::env::var_os("UNDRIFT_BLESS").is_some();
