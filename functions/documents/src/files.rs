@@ -73,6 +73,9 @@ pub(crate) fn tree(dir: &Path) -> Sources {
 pub(crate) fn among(paths: &[PathBuf]) -> Sources {
     let mut all = Sources::default();
     for path in paths {
+        // The folder that holds `policies/` may be named for it.
+        let inner = path.join("policies");
+        let path = if inner.is_dir() { &inner } else { path };
         let is_whole = [SETTINGS, EXEMPTIONS].iter().any(|f| path.join(f).exists());
         if path.is_dir() && is_whole {
             let tree = tree(path);

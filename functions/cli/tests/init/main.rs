@@ -127,6 +127,10 @@ fn the_files_are_listed_as_objects() {
         })
         .collect();
     assert_eq!(files.len(), 6);
+    for path in ["somewhere", "somewhere/policies", "somewhere/policies/ec2"] {
+        let run = undrift(dir.path(), &["test", path]);
+        assert_eq!(code(&run), 0, "{path}: {}", err(&run));
+    }
     assert!(files.iter().all(|f| dir.path().join(f).is_file()));
 }
 
