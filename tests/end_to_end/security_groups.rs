@@ -99,6 +99,13 @@ async fn every_way_to_open_a_port_is_closed_and_the_neighbours_stay() {
     assert!(kept.contains("tcp 8443-8443 10.0.0.0/8"), "{kept:?}");
     assert_eq!(kept.len(), 5, "{kept:?}");
     let records = sandbox.records().await;
+    // The function that decided says by which bundle: one and the same for all.
+    let bundles: BTreeSet<&str> = records.iter().map(|r| r.worker.bundle.as_str()).collect();
+    assert_eq!(bundles.len(), 1, "{bundles:?}");
+    assert!(
+        bundles.iter().all(|digest| digest.len() == 64),
+        "{bundles:?}"
+    );
     let reverted = records
         .iter()
         .filter(|r| r.outcome.kind == OutcomeKind::Reverted);

@@ -73,6 +73,9 @@ pub(crate) fn tree(dir: &Path) -> Sources {
 pub(crate) fn among(paths: &[PathBuf]) -> Sources {
     let mut all = Sources::default();
     for path in paths {
+        // The folder that holds `policies/` may be named for it.
+        let inner = path.join("policies");
+        let path = if inner.is_dir() { &inner } else { path };
         let is_whole = [SETTINGS, EXEMPTIONS].iter().any(|f| path.join(f).exists());
         if path.is_dir() && is_whole {
             let tree = tree(path);
@@ -151,7 +154,15 @@ impl Sources {
 
 /// Reads a text; the inner error is of the file itself.
 fn read(path: &Path) -> std::io::Result<Result<String, Fault>> {
-    let size = fs::metadata(path)?.len();
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        // A pipe would be waited for.
+        return Ok(Err(Fault::new(
+            None,
+            "it is no file; documents are plain files",
+        )));
+    }
+    let size = metadata.len();
     if size > LARGEST {
         let why = format!("it has {size} bytes, and a document has at most {LARGEST}; split it");
         return Ok(Err(Fault::new(None, why)));

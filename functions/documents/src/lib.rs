@@ -16,6 +16,7 @@ mod json;
 mod nearest;
 mod notes;
 mod read;
+mod scalar;
 pub mod schema;
 mod shape;
 mod yaml;

@@ -33,7 +33,7 @@ pub(crate) fn document<T: DeserializeOwned>(
         (Some(value), _) => value,
     };
     let places = yaml::places(text).map_err(one)?;
-    let wrong = shape::check(&format.structure(), &value);
+    let wrong = shape::check(format.structure(), &value);
     let faults: Vec<Fault> = wrong.iter().map(|w| fault(w, &[], &places, text)).collect();
     let read = match value {
         // The reader of texts refuses one that holds nothing.

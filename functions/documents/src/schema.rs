@@ -3,6 +3,7 @@
 mod polish;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 use undrift_core::kind::{FacetName, Kind, Kinds};
@@ -51,7 +52,7 @@ impl Format {
             Self::Settings => types::settings(),
             Self::Exemptions => exemptions(kinds),
         };
-        polish::polish(&mut schema);
+        schema = polished(schema);
         if self != Self::Policy {
             // A file of comments only is a fine file.
             let own = at(&schema, &["type"]).clone();
@@ -62,14 +63,15 @@ impl Format {
     }
 
     /// What its types alone say, for checking its structure.
-    pub(crate) fn structure(self) -> Value {
-        let mut schema = match self {
-            Self::Policy => types::policy(),
-            Self::Settings => types::settings(),
-            Self::Exemptions => types::exemptions(),
-        };
-        polish::polish(&mut schema);
-        schema
+    pub(crate) fn structure(self) -> &'static Value {
+        static POLICY: LazyLock<Value> = LazyLock::new(|| polished(types::policy()));
+        static SETTINGS: LazyLock<Value> = LazyLock::new(|| polished(types::settings()));
+        static EXEMPTIONS: LazyLock<Value> = LazyLock::new(|| polished(types::exemptions()));
+        match self {
+            Self::Policy => &POLICY,
+            Self::Settings => &SETTINGS,
+            Self::Exemptions => &EXEMPTIONS,
+        }
     }
 
     /// As it is written to its file.
@@ -77,6 +79,11 @@ impl Format {
     pub fn text(self, kinds: Kinds<'_>) -> String {
         format!("{:#}\n", self.schema(kinds))
     }
+}
+
+fn polished(mut schema: Value) -> Value {
+    polish::polish(&mut schema);
+    schema
 }
 
 fn policy(kinds: Kinds<'_>) -> Value {

@@ -1,6 +1,8 @@
 //! What is wrong with a document's structure: all of it at once, by the same schemas that editors
 //! read. A reader of types stops at the first mistake, and says it in a program's words.
 
+mod words;
+
 use std::fmt::Write as _;
 
 use regex_lite::Regex;
@@ -9,6 +11,9 @@ use serde_json::{Map, Value};
 use crate::json::at;
 use crate::nearest::did_you_mean;
 use crate::yaml::Step;
+
+pub(crate) use words::about;
+use words::{brief, not_one_of, one_line, quoted, shown};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -374,51 +379,4 @@ impl<'s> Check<'s> {
         let message = format!("the field `{name}` is missing{says}{values}");
         self.say(Part::Start, message);
     }
-}
-
-/// What could have been meant, and what else there is.
-pub(crate) fn not_one_of(written: &str, known: &[&str]) -> String {
-    let plain = written.trim_matches('`');
-    match (did_you_mean(plain, known), known) {
-        (Some(near), [_]) => format!("{written} is not known here; did you mean `{near}`?"),
-        (Some(near), _) => format!(
-            "{written} is not known here; did you mean `{near}`? It is one of {}",
-            quoted(known)
-        ),
-        (None, [one]) => format!("{written} is not known here; only `{one}` is"),
-        (None, _) => format!("{written} is not one of {}", quoted(known)),
-    }
-}
-
-fn quoted(names: &[&str]) -> String {
-    let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
-    names.join(", ")
-}
-
-/// A value as a message shows it.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("`{}`", brief(text)),
-        Value::Number(_) | Value::Bool(_) => format!("`{value}`"),
-        Value::Null => "nothing".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "a mapping".to_owned(),
-    }
-}
-
-/// A schema's own message, which begins with `this` where it means the value.
-pub(crate) fn about(message: &str, value: &Value) -> String {
-    match message.strip_prefix("this ") {
-        Some(rest) if !value.is_object() => format!("{} {rest}", shown(value)),
-        _ => message.to_owned(),
-    }
-}
-
-fn brief(text: &str) -> String {
-    text.chars().take(80).collect()
-}
-
-fn one_line(text: &str) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.trim_end_matches('.').to_owned()
 }

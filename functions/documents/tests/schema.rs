@@ -257,3 +257,100 @@ fn patterns_of_names_say_what_their_readers_say() {
         }
     }
 }
+
+/// Every place in a value, as a pointer.
+fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
+    let mut inside = |name: &str, value| {
+        let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+        all.push(at.clone());
+        pointers(value, &at, all);
+    };
+    match value {
+        Value::Object(o) => o.iter().for_each(|(name, v)| inside(name, v)),
+        Value::Array(a) => {
+            let named = a.iter().enumerate();
+            named.for_each(|(index, v)| inside(&index.to_string(), v));
+        }
+        _ => {}
+    }
+}
+
+fn without(document: &Value, way: &str) -> Value {
+    let mut document = document.clone();
+    let (parent, member) = way.rsplit_once('/').unwrap();
+    match document.pointer_mut(parent).unwrap() {
+        Value::Object(o) => drop(o.remove(&member.replace("~1", "/").replace("~0", "~"))),
+        Value::Array(a) => drop(a.remove(member.parse().unwrap())),
+        _ => panic!("{way}"),
+    }
+    document
+}
+
+/// An editor marks nothing that `check` would take: people would learn to ignore it.
+#[test]
+fn what_a_schema_refuses_the_reader_refuses() {
+    let dir = tempfile::tempdir().unwrap();
+    let exemptions = json!([{
+        "id": "e", "covers": {"policy": "p", "element": ["ingress", {"protocol": "tcp", "from": 22, "source": "::/0"}]},
+        "reason": "r", "ticket": "t", "by": "b", "until": "2030-01-31T18:00:00Z",
+    }]);
+    let settings = json!({
+        "deployment": "revert", "accounts": {"default": "revert", "111122223333": "approve"},
+        "policies": {"p": "approve"}, "params": {"p": {"own": []}},
+        "approved_pipelines": ["arn:aws:iam::111122223333:role/x"],
+        "notices": [{"channels": ["sns"], "severity": "low", "policies": ["p"], "accounts": ["111122223333"]}],
+    });
+    let id = "ec2-security-group-open-admin-ports";
+    let mut policy = yaml(&fs::read_to_string(policies().join(format!("ec2/{id}.yaml"))).unwrap());
+    // A case that is violated, one that is compliant, one that is left alone: enough.
+    let cases = policy["cases"].as_array().unwrap();
+    let few = [
+        cases.first(),
+        cases.get(cases.len() - 3),
+        cases.get(cases.len() - 2),
+    ];
+    policy["cases"] = few.into_iter().flatten().cloned().collect();
+    let (mut tried, mut refused) = (0, 0);
+    for (format, name, right) in [
+        (Format::Exemptions, "exemptions", exemptions),
+        (Format::Settings, "settings", settings),
+        (Format::Policy, id, policy),
+    ] {
+        let schema = validator(format);
+        let file = dir.path().join(format!("{name}.yaml"));
+        let mut ways = Vec::new();
+        pointers(&right, "", &mut ways);
+        for way in ways {
+            let put = |value: Value| {
+                let mut document = right.clone();
+                *document.pointer_mut(&way).unwrap() = value;
+                document
+            };
+            let others = ["x", "any", "0.0.0.0/0", ""].map(|t| put(json!(t)));
+            let more = [
+                json!(7),
+                json!(-1),
+                json!(70000),
+                json!(1.5),
+                json!(true),
+                json!(null),
+            ];
+            let lists = [json!([]), json!({}), json!(["x"]), json!({"x": 1})];
+            let all = others
+                .into_iter()
+                .chain(more.map(put))
+                .chain(lists.map(put));
+            for document in all.chain([without(&right, &way)]) {
+                tried += 1;
+                if schema.is_valid(&document) {
+                    continue;
+                }
+                refused += 1;
+                fs::write(&file, document.to_string()).unwrap();
+                let read = undrift_documents::load_paths(std::slice::from_ref(&file), kinds());
+                assert!(read.is_err(), "{way}: {:?}", said(format, &document));
+            }
+        }
+    }
+    assert!(tried > 2000 && refused > 1500, "{refused} of {tried}");
+}

@@ -11,8 +11,7 @@ use undrift_documents::schema::Format;
 use crate::ending::{Ending, Failure};
 use crate::shell::{FAINT, GOOD, Shell};
 
-/// Begin a folder policies/: settings, exemptions, a policy with every field explained, and the
-/// schemas that editors read
+/// Begin a folder of policies: settings, exemptions, a policy with every field explained
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The folder to put it in

@@ -74,6 +74,15 @@ pub(crate) fn whole(shell: &Shell, record: &Record) -> Result<(), Failure> {
             ))?;
         }
     }
+    shell.line(format!("\n{FAINT}What decided{FAINT:#}"))?;
+    for assessment in &record.assessments {
+        shell.line(format!(
+            "  {} {}",
+            assessment.policy,
+            plain(&assessment.digest)
+        ))?;
+    }
+    shell.line(format!("  bundle {}", plain(&record.worker.bundle)))?;
     if outcome == OutcomeKind::Reverted {
         shell.line(format!("\nundo: undrift undo {} --local", record.key))?;
     }

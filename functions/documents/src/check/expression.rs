@@ -10,8 +10,9 @@ use crate::error::{Fault, Place};
 use crate::json::at;
 use crate::nearest::did_you_mean;
 use crate::read::fault;
+use crate::scalar::in_scalar;
 use crate::shape::{self, Part, Wrong};
-use crate::yaml::{Node, Step, Step::In, in_scalar};
+use crate::yaml::{Node, Step, Step::In};
 
 /// The expression itself, and the document's own params.
 pub(super) fn violation(policy: &Policy, places: &Node, text: &str, kind: &dyn Kind) -> Vec<Fault> {

@@ -50,6 +50,9 @@ async fn takes_back_what_the_change_brought_and_nothing_else() {
         "the old rule is reported"
     );
     assert_eq!(record.answers().len(), 9);
+    let bundle = world.engine().bundle;
+    assert_eq!(record.worker.bundle, bundle.digest);
+    assert_eq!(record.assessments[0].digest, bundle.policies[0].digest);
     assert!(
         world
             .known

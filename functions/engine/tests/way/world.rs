@@ -108,19 +108,21 @@ impl World {
 
     pub(crate) fn engine_with(&self, settings: &Settings) -> TestEngine<'_> {
         let kinds = Kinds(undrift_ec2::kinds());
+        let none = Exemptions::default();
+        let bundle = Bundle::of(&[policy()], settings, &none, kinds).unwrap();
         Engine {
             cloud: self,
             journal: self,
             switch: self,
             clock: self,
             kinds,
-            bundle: Bundle::of(&[policy()], settings, &Exemptions::default(), kinds).unwrap(),
             worker: Worker {
                 function: "undrift-ec2".into(),
                 role: Arn::parse(ROLE).unwrap(),
                 version: "0".into(),
-                bundle: "b".into(),
+                bundle: bundle.digest.clone(),
             },
+            bundle,
             own_roles: vec![Arn::parse(ROLE).unwrap()],
             cap_limit: 1000,
         }
