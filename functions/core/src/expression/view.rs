@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{EvaluationError, Found};
 use crate::kind::{ElementKey, ElementPath, Facet, FacetName, Image};
-use crate::net::{self, Reach};
+use crate::net::{self, Counted, Reach};
 
 /// Members of an element that say where it stands; no facet of AWS's has such names.
 pub(super) const FACET: &str = "@facet";
@@ -22,7 +22,14 @@ pub struct Viewed<'i> {
 }
 
 /// What a facet's rules let through, in the order of their keys.
-type Reaches<'i> = Result<Vec<(&'i ElementKey, Reach)>, String>;
+type Reaches<'i> = Result<Counts<'i>, String>;
+
+/// Rules and, beside them, the addresses counted that they let in.
+#[derive(Debug)]
+struct Counts<'i> {
+    rules: Vec<(&'i ElementKey, Reach)>,
+    counted: Vec<Counted>,
+}
 
 impl<'i> Viewed<'i> {
     /// The image, for expressions.
@@ -72,10 +79,12 @@ impl<'i> Viewed<'i> {
         let rules = match reaches.get(facet) {
             None => return Err(EvaluationError::Facet(facet.to_string())),
             Some(Err(why)) => return Err(EvaluationError::Element(why.clone())),
-            Some(Ok(rules)) => rules,
+            Some(Ok(counts)) => counts,
         };
+        let Counts { rules, counted } = rules;
         let named: Vec<(&str, &Reach)> = rules.iter().map(|(k, r)| (k.0.as_str(), r)).collect();
-        let found = net::open(&named, params).into_iter().filter_map(|f| {
+        let found = net::open_counted(&named, counted, params);
+        let found = found.into_iter().filter_map(|f| {
             let (key, _) = rules.get(f.rule)?;
             Some(Found {
                 path: ElementPath {
@@ -91,6 +100,9 @@ impl<'i> Viewed<'i> {
 
 fn reaches(rules: &Facet) -> Reaches<'_> {
     let all = rules.iter();
-    all.map(|(key, rule)| Ok((key, Reach::of_rule(rule)?)))
-        .collect()
+    let rules = all
+        .map(|(key, rule)| Ok((key, Reach::of_rule(rule)?)))
+        .collect::<Result<Vec<_>, String>>()?;
+    let counted = rules.iter().map(|(_, reach)| Counted::of(reach)).collect();
+    Ok(Counts { rules, counted })
 }

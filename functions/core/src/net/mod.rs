@@ -4,6 +4,6 @@ mod open;
 mod ports;
 mod sources;
 
-pub use open::{Finding, Params, Reach, Rule, open};
+pub use open::{Counted, Finding, Params, Reach, Rule, open, open_counted};
 pub use ports::{PortRange, Ports, Protocol};
 pub use sources::{Ipv4Set, Ipv6Set};

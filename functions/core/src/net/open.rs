@@ -129,19 +129,29 @@ impl Rule for (&str, &Reach) {
 /// make a port public, each of them can't be told: together they are wrong, and none is by itself.
 #[must_use]
 pub fn open<R: Rule>(rules: &[R], params: &Params) -> Vec<Finding> {
+    let counted: Vec<Counted> = rules.iter().map(|r| Counted::of(r.reach())).collect();
+    open_counted(rules, &counted, params)
+}
+
+/// As [`open`], of rules whose addresses were counted already, for another policy: one for each.
+#[must_use]
+pub fn open_counted<R: Rule>(rules: &[R], counted: &[Counted], params: &Params) -> Vec<Finding> {
     let own = families(&params.own);
-    let measured: Vec<Measured> = rules
-        .iter()
-        .map(|r| Measured::of(r.reach(), &own))
-        .collect();
+    let without: Vec<Counted>;
+    let measured = if params.own.is_empty() {
+        counted
+    } else {
+        without = counted.iter().map(|rule| rule.without(&own)).collect();
+        &without
+    };
     let mut worst: Vec<Option<Public>> = vec![None; rules.len()];
     let mut untold: Vec<Option<Untold>> = vec![None; rules.len()];
-    let pieces = forbidden(&measured, params)
+    let pieces = forbidden(measured, params)
         .into_iter()
-        .flat_map(|lane| split(lane, &measured));
+        .flat_map(|lane| split(lane, measured));
     for lane in pieces {
-        let public = Public::on(lane, &measured, |_, _| true);
-        let narrow = Public::on(lane, &measured, |rule, v6| !rule.is_wide(v6));
+        let public = Public::on(lane, measured, |_, _| true);
+        let narrow = Public::on(lane, measured, |rule, v6| !rule.is_wide(v6));
         let marks = worst.iter_mut().zip(untold.iter_mut());
         for (rule, (worst, untold)) in measured.iter().zip(marks) {
             if !rule.reaches(lane) {
@@ -165,7 +175,7 @@ pub fn open<R: Rule>(rules: &[R], params: &Params) -> Vec<Finding> {
         .filter_map(|(rule, (worst, untold))| match (worst, untold) {
             (Some(public), _) => Some(Finding {
                 rule,
-                why: Ok(public.reason(rules, &measured)),
+                why: Ok(public.reason(rules, measured)),
             }),
             (None, Some(untold)) => Some(Finding {
                 rule,
@@ -200,8 +210,9 @@ impl Untold {
     }
 }
 
-/// A rule with its sources counted.
-struct Measured {
+/// A rule with the addresses of the internet counted that it lets in.
+#[derive(Debug, Clone)]
+pub struct Counted {
     protocol: Protocol,
     ports: PortRange,
     v4: Ipv4Set,
@@ -229,10 +240,12 @@ struct Public {
     v6: bool,
 }
 
-impl Measured {
-    fn of(rule: &Reach, own: &(Ipv4Set, Ipv6Set)) -> Self {
+impl Counted {
+    /// Counts a rule's addresses.
+    #[must_use]
+    pub fn of(rule: &Reach) -> Self {
         let (v4, v6) = families(rule.sources.as_deref().unwrap_or_default());
-        let (v4, v6) = (v4.public().minus(&own.0), v6.public().minus(&own.1));
+        let (v4, v6) = (v4.public(), v6.public());
         Self {
             protocol: rule.protocol,
             ports: if rule.protocol == Protocol::All {
@@ -245,6 +258,18 @@ impl Measured {
             v4,
             v6,
             unknown: rule.sources.is_none(),
+        }
+    }
+
+    /// Some addresses not counted: they are our own.
+    fn without(&self, own: &(Ipv4Set, Ipv6Set)) -> Self {
+        let (v4, v6) = (self.v4.minus(&own.0), self.v6.minus(&own.1));
+        Self {
+            v4_count: v4.count(),
+            v6_count: v6.count(),
+            v4,
+            v6,
+            ..*self
         }
     }
 
@@ -274,7 +299,7 @@ impl Measured {
 
 impl Public {
     /// What the internet reaches on a lane through some of the rules, by family.
-    fn on(lane: Lane, rules: &[Measured], which: impl Fn(&Measured, bool) -> bool) -> Vec<Self> {
+    fn on(lane: Lane, rules: &[Counted], which: impl Fn(&Counted, bool) -> bool) -> Vec<Self> {
         let reaching = |v6: bool| {
             let which = &which;
             rules
@@ -306,7 +331,7 @@ impl Public {
         found
     }
 
-    fn reason<R: Rule>(self, rules: &[R], measured: &[Measured]) -> String {
+    fn reason<R: Rule>(self, rules: &[R], measured: &[Counted]) -> String {
         let wide = || {
             let all = rules.iter().zip(measured);
             all.filter(|(_, m)| m.reaches(self.lane) && m.is_wide(self.v6))
@@ -363,7 +388,7 @@ fn thousands(n: u128) -> String {
 }
 
 /// The lanes that must not be public, as far as any rule touches them.
-fn forbidden(rules: &[Measured], params: &Params) -> Vec<Lane> {
+fn forbidden(rules: &[Counted], params: &Params) -> Vec<Lane> {
     let mut lanes: Vec<Lane> = all_lanes(params).collect();
     if params.ports == Ports::Any {
         for rule in rules {
@@ -416,7 +441,7 @@ fn without(range: PortRange, hole: PortRange) -> impl Iterator<Item = PortRange>
 }
 
 /// Cuts a lane where any rule's port range begins or ends: inside a piece all ports are alike.
-fn split(lane: Lane, rules: &[Measured]) -> Vec<Lane> {
+fn split(lane: Lane, rules: &[Counted]) -> Vec<Lane> {
     if !lane.protocol.has_ports() || lane.protocol == Protocol::All {
         return vec![lane];
     }
