@@ -18,10 +18,12 @@ pub(super) fn bound(tree: &Node, view: &Viewed<'_>) -> Result<(), EvaluationErro
     let elements = facets().map(std::collections::BTreeMap::len).sum();
     let sizes = Sizes {
         longest: facets().map(|f| f.len() as u64).max().unwrap_or(0),
-        state: facets()
-            .flat_map(|f| f.values())
-            .map(|e| 1 + size(e) / BYTES)
-            .sum(),
+        state: facets().flat_map(|f| f.values()).map(cost_of).sum(),
+        largest: facets()
+            .flat_map(std::collections::BTreeMap::values)
+            .map(cost_of)
+            .max()
+            .unwrap_or(1),
     };
     let work = sizes.cost(tree);
     if work <= MOST {
@@ -39,6 +41,8 @@ struct Sizes {
     longest: u64,
     /// What naming the state costs.
     state: u64,
+    /// What naming an element costs.
+    largest: u64,
 }
 
 impl Sizes {
@@ -51,6 +55,8 @@ impl Sizes {
         let inner = match node {
             Node::Text(text) => text.len() as u64 / BYTES,
             Node::Name(name) if name == "state" => self.state,
+            // What a loop finds.
+            Node::Name(name) if name != "params" => self.largest,
             Node::Literal | Node::Other | Node::Name(_) => 0,
             Node::Select { of, .. } => self.cost(of),
             Node::List(items) => all(items),
@@ -79,6 +85,11 @@ impl Sizes {
             .saturating_add(self.cost(&each.first))
             .saturating_add(self.cost(&each.result))
     }
+}
+
+/// What copying a value costs.
+fn cost_of(value: &serde_json::Value) -> u64 {
+    1 + size(value) / BYTES
 }
 
 /// About how many bytes a value has.
