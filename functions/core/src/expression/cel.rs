@@ -33,13 +33,33 @@ fn fenced<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Parses a source.
+/// Room for the parser, which goes as deep as a source of the longest length is nested: some
+/// kilobytes for each of 2,048 brackets. Only what is used of it is ever taken.
+const STACK: usize = 64 * 1024 * 1024;
+
+/// Parses a source. What comes of it is so small that evaluating needs no such room.
 pub(super) fn parse(source: &str) -> Result<(Program, Node), ExpressionError> {
-    let parsed = fenced(|| cel::Program::compile(source)).map_err(ExpressionError::Syntax)?;
-    let program = parsed.map_err(|e| ExpressionError::Syntax(e.to_string()))?;
-    let mut left = MOST_NODES;
-    let tree = node(program.expression(), &mut left)?;
-    Ok((Program(program), tree))
+    let parse = || {
+        let parsed = fenced(|| cel::Program::compile(source)).map_err(ExpressionError::Syntax)?;
+        let program = parsed.map_err(|e| ExpressionError::Syntax(e.to_string()))?;
+        let mut left = MOST_NODES;
+        let tree = node(program.expression(), &mut left)?;
+        Ok((Program(program), tree))
+    };
+    let no_room = |why: String| {
+        Err(ExpressionError::Syntax(format!(
+            "it can't be parsed: {why}"
+        )))
+    };
+    std::thread::scope(|scope| {
+        let room = std::thread::Builder::new().stack_size(STACK);
+        match room.spawn_scoped(scope, parse) {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|_| no_room("the parser panicked".to_owned())),
+            Err(e) => no_room(e.to_string()),
+        }
+    })
 }
 
 /// `left`: how many nodes there may be still.
