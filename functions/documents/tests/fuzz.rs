@@ -6,7 +6,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::cast_possible_truncation,
+    clippy::pedantic,
     reason = "tests"
 )]
 

@@ -80,7 +80,7 @@ fn judges(policy: &Policy, settings: &Settings, kind: &dyn Kind) -> Vec<String> 
             let each = if members.is_empty() {
                 String::new()
             } else {
-                format!("; each has of {}", members.join(", "))
+                format!("; each has some of {}", members.join(", "))
             };
             says.push(format!(
                 "{name}: the resource's {facet} after the change{each}"
@@ -102,7 +102,8 @@ fn judges(policy: &Policy, settings: &Settings, kind: &dyn Kind) -> Vec<String> 
         says.extend(NET_OPEN.iter().map(|&s| s.to_owned()));
     }
     says.push(
-        "An empty list is compliant. Where it can't be told (a prefix list that can't be read), the \
+        "An empty list is compliant. Where it can't be told (a prefix list that can't be read, many narrow \
+         rules that are the internet only together), the \
          policy is undecided: nothing is written, and people are told."
             .to_owned(),
     );
