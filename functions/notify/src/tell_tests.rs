@@ -132,6 +132,31 @@ async fn repeats_share_a_message_and_are_loud_only_where_somebody_must_act() {
 }
 
 #[tokio::test]
+async fn what_waits_for_somebody_is_not_written_over_by_a_repeat() {
+    let (marks, people) = (Kept::default(), people(true, &[]));
+    let entries = [
+        entry("1", &violation("e-1", 1, "blocked")),
+        entry("2", &violation("e-2", 1, "reverted")),
+        entry("3", &violation("e-3", 1, "reverted")),
+        entry("4", &violation("e-1", 2, "reverted")),
+    ];
+    assert!(run_all(&entries, &marks, &people).await.is_empty());
+    assert_eq!(
+        people[0].told(),
+        [
+            "message e-1r1",
+            "details e-1r1 under e-1r1",
+            "message e-2r1",
+            "details e-2r1 under e-2r1",
+            "edit e-2r1 to e-3r1",
+            "details e-3r1 under e-2r1",
+            "edit e-1r1 to e-1r2",
+            "details e-1r2 under e-1r1",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn whatever_fails_none_is_lost_and_none_doubled() {
     use Fault::{Hang, Lose, Refuse, Throttle};
     let scripts: Vec<Vec<Fault>> = vec![
