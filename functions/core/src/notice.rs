@@ -321,7 +321,14 @@ fn cleaned(lines: impl Iterator<Item = String>) -> Vec<String> {
 /// `Bidi_Control`, zero-width and tag characters) out of text that others wrote.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let tamed = |c: char| match c {
+    let chars = text.chars().take(LONGEST_LINE);
+    chars.filter_map(tamed).collect()
+}
+
+/// What [`clean`] makes of a character.
+#[must_use]
+pub fn tamed(c: char) -> Option<char> {
+    match c {
         c if c.is_control() => Some(' '),
         '\u{2028}' | '\u{2029}' => Some(' '),
         '\u{200b}'..='\u{200f}'
@@ -331,8 +338,7 @@ pub fn clean(text: &str) -> String {
         | '\u{feff}'
         | '\u{e0000}'..='\u{e007f}' => None,
         c => Some(c),
-    };
-    text.chars().take(LONGEST_LINE).filter_map(tamed).collect()
+    }
 }
 
 #[cfg(test)]
