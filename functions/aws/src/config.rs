@@ -274,6 +274,20 @@ mod tests {
                 all.find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
             })
         };
+        for (name, secret) in [
+            ("UNDRIFT_SLACK_TOKEN_PARAMETER", "xoxb-123-hush"),
+            (
+                "UNDRIFT_SLACK_WEBHOOK_PARAMETER",
+                "https://hooks.slack.com/services/hush",
+            ),
+        ] {
+            let error = of(&[(name, secret)]).unwrap_err();
+            let said = format!("{error} {error:?}");
+            assert!(said.contains(name) && !said.contains("hush"), "{said}");
+        }
+        let secrets = "/aws/reference/secretsmanager/slack-token";
+        let named = of(&[("UNDRIFT_SLACK_TOKEN_PARAMETER", secrets)]).unwrap();
+        assert_eq!(named.slack_token.as_deref(), Some(secrets));
         assert_eq!(of(&[]).unwrap().slack_url, "https://slack.com");
         for wrong in [
             ("UNDRIFT_SLACK_URL", "http://slack.com"),

@@ -101,9 +101,19 @@ impl Shell {
     }
 }
 
-/// Text from documents and records, without what would move a terminal's cursor.
+/// Text from documents and records, without what would move a terminal's cursor, hide text or turn it around.
 pub(crate) fn plain(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .filter_map(undrift_core::notice::tamed)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn text_of_others_cant_disguise_itself() {
+        assert_eq!(plain("a\u{1b}[2Jb\u{9b}c\u{202e}d\u{200b}é"), "a [2Jb cdé");
+    }
 }

@@ -39,7 +39,7 @@ pub struct Notice {
     pub reason: String,
     /// The worst severity found.
     pub severity: Option<Severity>,
-    /// What was found, by policy.
+    /// What was found, by policy, the worst first.
     pub found: Vec<Found>,
     /// What its repeats are counted by; it has one message for all of them.
     pub repeats: Option<Repeats>,
@@ -101,6 +101,12 @@ pub fn notice(record: &Record, times_today: Option<u64>) -> Option<Notice> {
         answer: clean(&a.answer),
     });
     let reverted = record.outcome.kind == OutcomeKind::Reverted;
+    let wrong = record.assessments.iter();
+    let mut found: Vec<Found> = wrong
+        .filter(|a| !a.evidence.is_empty())
+        .map(found_by)
+        .collect();
+    found.sort_by_key(|found| std::cmp::Reverse(found.severity));
     Some(Notice {
         key: record.key.clone(),
         revision: record.revision,
@@ -109,12 +115,7 @@ pub fn notice(record: &Record, times_today: Option<u64>) -> Option<Notice> {
         outcome: record.outcome.kind,
         reason: clean(&record.outcome.reason),
         severity: concerning(record).map(|a| a.severity).max(),
-        found: record
-            .assessments
-            .iter()
-            .filter(|a| !a.evidence.is_empty())
-            .map(found)
-            .collect(),
+        found,
         who: clean(&who),
         happened: record.happened(),
         open_for: record.open_for(),
@@ -136,7 +137,7 @@ fn concerning(record: &Record) -> impl Iterator<Item = &Assessment> {
     all.filter(|a| a.verdict != Verdict::Compliant)
 }
 
-fn found(assessment: &Assessment) -> Found {
+fn found_by(assessment: &Assessment) -> Found {
     let evidence = assessment.evidence.iter();
     Found {
         policy: assessment.policy.to_string(),
@@ -151,7 +152,12 @@ impl Notice {
     #[must_use]
     pub fn title(&self) -> String {
         let resource = &self.key.resource;
-        format!("{} {} {}", self.verb(), resource.kind, resource.id)
+        clean(&format!(
+            "{} {} {}",
+            self.verb(),
+            resource.kind,
+            resource.id
+        ))
     }
 
     /// The outcome, as a sentence begins.
@@ -315,7 +321,14 @@ fn cleaned(lines: impl Iterator<Item = String>) -> Vec<String> {
 /// `Bidi_Control`, zero-width and tag characters) out of text that others wrote.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let tamed = |c: char| match c {
+    let chars = text.chars().take(LONGEST_LINE);
+    chars.filter_map(tamed).collect()
+}
+
+/// What [`clean`] makes of a character.
+#[must_use]
+pub fn tamed(c: char) -> Option<char> {
+    match c {
         c if c.is_control() => Some(' '),
         '\u{2028}' | '\u{2029}' => Some(' '),
         '\u{200b}'..='\u{200f}'
@@ -325,8 +338,7 @@ pub fn clean(text: &str) -> String {
         | '\u{feff}'
         | '\u{e0000}'..='\u{e007f}' => None,
         c => Some(c),
-    };
-    text.chars().take(LONGEST_LINE).filter_map(tamed).collect()
+    }
 }
 
 #[cfg(test)]
@@ -334,43 +346,5 @@ pub fn clean(text: &str) -> String {
 pub(crate) mod testing;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ordinals_are_english() {
-        let all: Vec<String> = [1, 2, 3, 4, 11, 12, 13, 21, 22, 101, 111]
-            .map(ordinal)
-            .into();
-        assert_eq!(
-            all.join(" "),
-            "1st 2nd 3rd 4th 11th 12th 13th 21st 22nd 101st 111th"
-        );
-    }
-
-    #[test]
-    fn a_notice_says_what_people_ask() {
-        let record = testing::record("sg-1", "0.0.0.0/0");
-        let notice = notice(&record, Some(3)).unwrap();
-        assert_eq!(notice.title(), "Reverted ec2/security-group sg-1");
-        assert_eq!(
-            notice.again().unwrap(),
-            "3rd critical violation today by the same role (Dev)"
-        );
-        assert_eq!(notice.undo.as_deref(), Some("undrift undo e-1/sg-1"));
-        assert_eq!(notice.diff.len(), 1);
-        assert_eq!(notice.left_alone.len(), 1);
-        assert_eq!(notice.links.len(), 2);
-        assert!(!notice.follows());
-        assert_eq!(notice.attributes()["severity"], "critical");
-        let repeats = repeats(&record).unwrap();
-        assert_eq!(repeats.severity, Severity::Critical);
-        assert_eq!(repeats.actor, "arn:aws:iam::123456789012:role/Dev");
-        assert_eq!(repeats.day, "2026-01-24");
-    }
-
-    #[test]
-    fn text_of_others_stays_one_line_in_one_direction() {
-        assert_eq!(clean("a\r\nb\u{202e}c\u{200b}d\u{2028}e"), "a  bcd e");
-    }
-}
+#[path = "notice/tests.rs"]
+mod tests;

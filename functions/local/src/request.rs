@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyper::HeaderMap;
+use hyper::header::HeaderValue;
 use serde_json::{Map, Value};
 
 use crate::codec::{form, json, rest, uri};
@@ -26,10 +27,11 @@ impl Scope {
     /// From the `Authorization` header (Signature Version 4 or 4A), or from a presigned query.
     #[must_use]
     pub fn of(headers: &HeaderMap, target: &str) -> Option<Self> {
-        let header = headers
-            .get("authorization")
-            .and_then(|value| value.to_str().ok());
+        // A key is what somebody typed: it may hold letters that headers should not.
+        let header = headers.get("authorization").map(HeaderValue::as_bytes);
+        let header = header.map(String::from_utf8_lossy);
         if let Some(text) = header
+            .as_deref()
             .and_then(|header| header.split_once("Credential="))
             .map(|(_, rest)| rest)
         {
@@ -183,6 +185,27 @@ impl Raw<'_> {
                 }
                 form::to_json(service, shape, &self.form())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_any_letters_are_read() {
+        for key in ["AKIAEXAMPLE", "josé", "a/b"] {
+            let text = format!(
+                "AWS4-HMAC-SHA256 Credential={key}/20260124/eu-central-1/ec2/aws4_request, SignedHeaders=host"
+            );
+            let value = HeaderValue::from_bytes(text.as_bytes()).unwrap();
+            let headers = HeaderMap::from_iter([(hyper::header::AUTHORIZATION, value)]);
+            let scope = Scope::of(&headers, "/").unwrap();
+            assert_eq!(
+                (scope.region.as_str(), scope.service.as_str()),
+                ("eu-central-1", "ec2")
+            );
         }
     }
 }

@@ -216,15 +216,21 @@ async fn root<M: Marks, C: Channel>(
 ) -> Result<Posted, Failure> {
     let (key, name) = (&told.record.key, channel.name());
     let own = Thread::Incident(key);
-    let thread = match &notice.repeats {
-        Some(repeats) => Thread::Repeats(repeats, &key.resource),
-        None => own,
+    let repeats = notice.repeats.as_ref();
+    let shared = repeats.map(|repeats| Thread::Repeats(repeats, &key.resource));
+    let of_own = marks.posted(own, name).await.map_err(unread)?;
+    let of_all = match shared {
+        Some(shared) => marks.posted(shared, name).await.map_err(unread)?,
+        None => None,
     };
-    let mut there = marks.posted(thread, name).await.map_err(unread)?;
-    if there.is_none() && thread != own {
-        // What was found wrong can change from one revision to the next.
-        there = marks.posted(own, name).await.map_err(unread)?;
-    }
+    let (thread, mut there) = match (shared, of_own, of_all) {
+        // It has a message of its own.
+        (Some(_), Some(post), Some(all)) if post.id != all.id => (own, Some(post)),
+        (Some(shared), _, Some(all)) => (shared, Some(all)),
+        // Where somebody must act, no later repeat may take the message's place.
+        (Some(shared), post, None) if !notice.needs_somebody() => (shared, post),
+        (_, post, _) => (own, post),
+    };
     let now = Shown::of(&told.record);
     if let Some(post) = &mut there
         && post.shows < now

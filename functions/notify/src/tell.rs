@@ -127,5 +127,9 @@ pub(crate) async fn told<M: Marks>(record: Record, marks: &M) -> Told {
 pub(crate) mod testing;
 
 #[cfg(test)]
+#[path = "tell_fakes.rs"]
+pub(crate) mod fakes;
+
+#[cfg(test)]
 #[path = "tell_tests.rs"]
 mod tests;

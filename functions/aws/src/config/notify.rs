@@ -66,8 +66,9 @@ impl NotifyEnvironment {
                 .ok_or_else(|| wrong(name, text, TOPIC))
         };
         let chat = read.optional(CHAT);
-        let slack_token = read.optional("UNDRIFT_SLACK_TOKEN_PARAMETER");
-        let slack_webhook = read.optional("UNDRIFT_SLACK_WEBHOOK_PARAMETER");
+        let named = |name| read.optional(name).map(|text| parameter(name, text));
+        let slack_token = named("UNDRIFT_SLACK_TOKEN_PARAMETER").transpose()?;
+        let slack_webhook = named("UNDRIFT_SLACK_WEBHOOK_PARAMETER").transpose()?;
         let slack_url = read
             .optional("UNDRIFT_SLACK_URL")
             .unwrap_or_else(|| "https://slack.com".to_owned());
@@ -94,4 +95,15 @@ impl NotifyEnvironment {
                 .unwrap_or_else(|| "undrift-notify".to_owned()),
         })
     }
+}
+
+/// The name of a parameter. Where somebody put the secret itself, it is not shown: names are.
+fn parameter(name: &'static str, text: String) -> Result<String, ConfigError> {
+    const WANTS: &str = "the name of an SSM parameter that holds it, not the secret itself";
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_.-/:@+=".contains(c);
+    let is_secret = text.starts_with("xox") || text.contains("//");
+    if is_secret || !text.chars().all(fits) {
+        return Err(wrong(name, "(hidden)", WANTS));
+    }
+    Ok(text)
 }

@@ -44,9 +44,11 @@ impl Args {
                 Undone::Moved(moved) => {
                     shell.note(format!("{BAD}refused:{BAD:#} it was edited since:"));
                     for element in moved {
-                        shell.note(format!("  {}", element.path));
+                        shell.note(format!("  {}", plain(&element.path.to_string())));
                         let show = |e: Option<&serde_json::Value>| {
-                            e.map_or("nothing".to_owned(), undrift_core::kind::one_line)
+                            e.map_or("nothing".to_owned(), |e| {
+                                plain(&undrift_core::kind::one_line(e))
+                            })
                         };
                         shell.note(format!(
                             "    left by Undrift: {}",
