@@ -19,6 +19,8 @@ mod count;
 #[cfg(feature = "aws")]
 mod deliver;
 #[cfg(feature = "aws")]
+mod hold;
+#[cfg(feature = "aws")]
 mod know;
 #[cfg(feature = "aws")]
 mod repeat;

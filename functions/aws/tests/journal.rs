@@ -357,6 +357,28 @@ async fn a_revision_is_told_of_once() {
         let there = journal.posted(thread, "slack:C1").await.unwrap();
         assert_eq!(there, Some(posted));
     }
+    // One holds a message at a time, for half a minute.
+    let hold = |owner: &'static str, at| {
+        let (journal, key) = (journal.clone(), key.clone());
+        async move {
+            let held = journal.hold_post(Thread::Incident(&key), "slack:C1", owner, at);
+            held.await.unwrap()
+        }
+    };
+    assert!(hold("a", now()).await && hold("a", now()).await);
+    assert!(!hold("b", now()).await);
+    let thread = Thread::Incident(&key);
+    journal
+        .let_go_of_post(thread, "slack:C1", "b")
+        .await
+        .unwrap();
+    assert!(!hold("b", later(29)).await);
+    assert!(hold("b", later(31)).await);
+    journal
+        .let_go_of_post(thread, "slack:C1", "b")
+        .await
+        .unwrap();
+    assert!(hold("a", now()).await);
     // Repeats are counted by record.
     let count = |event: &str, actor: &'static str| {
         let (journal, key, repeats) = (journal.clone(), testing::key(event), repeats(actor));

@@ -61,6 +61,12 @@ pub(crate) enum Failure {
     /// What was asked for can't be had without it.
     #[error("only the local account's records can be read yet: add --local")]
     LocalOnly,
+    /// An undo in an account.
+    #[error(
+        "undo works on the local account only so far: add --local; in an account, invoke the \
+         function that undoes, as README shows under `Undo`"
+    )]
+    UndoLocalOnly,
     /// No record, or several, have that name.
     #[error("{0}")]
     Record(String),
@@ -93,6 +99,7 @@ impl Failure {
             | Self::Subject(_)
             | Self::Bundle(_)
             | Self::LocalOnly
+            | Self::UndoLocalOnly
             | Self::Record(_) => Ending::Usage,
             Self::Documents(errors) => of_documents(errors),
             Self::File { .. } | Self::Output(_) | Self::Stack(_) | Self::NoLocal => Ending::Blind,

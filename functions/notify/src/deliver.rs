@@ -3,7 +3,7 @@
 //! What surely wasn't sent is sent again. What may have been sent (its answer was lost, the
 //! function ended on the way) is looked for first where the channel can be read, which Slack's
 //! Web API can; SNS, EventBridge and webhooks can't, and there a lost answer may make people read
-//! the same twice. Nothing is ever given up: what isn't done comes again with the stream's batch.
+//! the same twice. What isn't done is owed, and tried again until the queue's dead-letter queue takes it.
 
 use std::future::Future;
 use std::time::Duration;
@@ -77,6 +77,23 @@ pub trait Marks: Send + Sync {
         thread: Thread<'_>,
         channel: &str,
         posted: &Posted,
+    ) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// Takes the message of a thread for `owner`, for half a minute: nobody else sends or edits it.
+    /// `false`: somebody else has it.
+    fn hold(
+        &self,
+        thread: Thread<'_>,
+        channel: &str,
+        owner: &str,
+    ) -> impl Future<Output = Result<bool, JournalError>> + Send;
+
+    /// Gives it back.
+    fn let_go(
+        &self,
+        thread: Thread<'_>,
+        channel: &str,
+        owner: &str,
     ) -> impl Future<Output = Result<(), JournalError>> + Send;
 
     /// Counts a record among those of its actor, severity and day, once.
@@ -193,7 +210,7 @@ async fn once<M: Marks, C: Channel>(
     };
     let post = match above {
         Some(post) => post,
-        None => root(told, notice, marks, channel, since).await?,
+        None => alone(told, notice, marks, channel, since).await?,
     };
     if let Some(since) = since
         && channel.find(told, Some(&post.id), since).await?.is_some()
@@ -204,6 +221,36 @@ async fn once<M: Marks, C: Channel>(
     let loud = notice.needs_somebody() && post.first != Shown::of(&told.record);
     channel.reply(&post.id, told, loud).await?;
     Ok(post.id)
+}
+
+/// How long somebody else's hold on a message is waited for.
+const HELD: Duration = Duration::from_secs(1);
+
+/// The message that shows this revision, or a later one, made or edited by nobody else meanwhile.
+async fn alone<M: Marks, C: Channel>(
+    told: &Told,
+    notice: &Notice,
+    marks: &M,
+    channel: &C,
+    since: Option<Timestamp>,
+) -> Result<Posted, Failure> {
+    let (key, name, owner) = (&told.record.key, channel.name(), told.id());
+    let thread = match &notice.repeats {
+        Some(repeats) => Thread::Repeats(repeats, &key.resource),
+        None => Thread::Incident(key),
+    };
+    if !marks.hold(thread, name, &owner).await.map_err(unread)? {
+        return Err(Failure::Not {
+            why: "another notice of the same incident is under way".to_owned(),
+            wait: Some(HELD),
+        });
+    }
+    let root = root(told, notice, marks, channel, since).await;
+    if let Err(e) = marks.let_go(thread, name, &owner).await {
+        tracing::warn!(record = %key, channel = name, error = %e,
+            "the hold on a message could not be given back; it ends by itself");
+    }
+    root
 }
 
 /// The message that shows this revision, or a later one.

@@ -81,6 +81,25 @@ impl Marks for TableMarks {
             .await
     }
 
+    async fn hold(
+        &self,
+        thread: Thread<'_>,
+        channel: &str,
+        owner: &str,
+    ) -> Result<bool, JournalError> {
+        let now = Timestamp::now();
+        self.0.hold_post(thread, channel, owner, now).await
+    }
+
+    async fn let_go(
+        &self,
+        thread: Thread<'_>,
+        channel: &str,
+        owner: &str,
+    ) -> Result<(), JournalError> {
+        self.0.let_go_of_post(thread, channel, owner).await
+    }
+
     async fn count(&self, key: &ChangeKey, repeats: &Repeats) -> Result<u64, JournalError> {
         self.0.count_repeat(key, repeats, Timestamp::now()).await
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use undrift_aws::batch::BatchAnswer;
 use undrift_aws::metrics::Metrics;
 use undrift_core::notice::repeats;
@@ -14,6 +14,9 @@ use crate::channel::{Channel, Told};
 use crate::deliver::{Done, Marks, deliver};
 use crate::owed::{Owe, Owed};
 use crate::stream::{Batch, Entry, Seen};
+
+/// How long a hanging channel is waited for.
+const HANGING: SignedDuration = SignedDuration::from_secs(6);
 
 /// Tells of the revisions in a stream's batch. What fails on a channel is owed to it, and what
 /// follows in the batch with it, so that one channel's failure holds up nobody. From `limit` on
@@ -41,7 +44,7 @@ pub async fn tell<M: Marks, C: Channel, O: Owe>(
                 None if Timestamp::now() >= limit => Done::Again {
                     wait: Duration::ZERO,
                 },
-                None => deliver(told, marks, channel, limit).await,
+                None => deliver(told, marks, channel, patience(channel, limit)).await,
             };
             match done {
                 Done::Now => metrics.told(channel.name(), Timestamp::now()),
@@ -64,6 +67,16 @@ pub async fn tell<M: Marks, C: Channel, O: Owe>(
     let again = all.iter().map(|(sequence, _)| *sequence);
     let again = again.filter(|sequence| failed.contains(sequence));
     BatchAnswer::of(again.map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// A channel that can be asked whether it took a notice is left for later as soon as it hangs: the
+/// stream's next batch, and with it all other channels, waits for this one.
+fn patience<C: Channel>(channel: &C, limit: Timestamp) -> Timestamp {
+    if channel.threads() {
+        limit.min(Timestamp::now() + HANGING)
+    } else {
+        limit
+    }
 }
 
 async fn is_owed<O: Owe>(told: &Told, channel: &str, owe: &O, wait: Duration) -> bool {

@@ -24,6 +24,7 @@ pub(crate) struct Kept {
     pub(crate) marks: Mutex<BTreeMap<At, (Timestamp, bool)>>,
     pub(crate) free: Mutex<Vec<At>>,
     pub(crate) posts: Mutex<BTreeMap<(String, String), Posted>>,
+    pub(crate) held: Mutex<BTreeMap<(String, String), String>>,
     pub(crate) counted: Mutex<Vec<ChangeKey>>,
     pub(crate) fails: &'static str,
     /// What can be read back.
@@ -105,6 +106,22 @@ impl Marks for Kept {
     ) -> Result<(), JournalError> {
         let at = (format!("{thread:?}"), channel.to_owned());
         self.posts.lock().unwrap().insert(at, posted.clone());
+        Ok(())
+    }
+    async fn hold(
+        &self,
+        thread: Thread<'_>,
+        channel: &str,
+        owner: &str,
+    ) -> Result<bool, JournalError> {
+        let at = (format!("{thread:?}"), channel.to_owned());
+        let mut held = self.held.lock().unwrap();
+        let holder = held.entry(at).or_insert_with(|| owner.to_owned());
+        Ok(holder == owner)
+    }
+    async fn let_go(&self, thread: Thread<'_>, channel: &str, _: &str) -> Result<(), JournalError> {
+        let at = (format!("{thread:?}"), channel.to_owned());
+        self.held.lock().unwrap().remove(&at);
         Ok(())
     }
     async fn count(&self, key: &ChangeKey, _: &Repeats) -> Result<u64, JournalError> {

@@ -33,7 +33,7 @@ impl Owe for NoQueue {
 async fn run_all(entries: &[Value], marks: &Kept, channels: &[People]) -> Vec<String> {
     let batch = serde_json::from_value(json!({"Records": entries})).unwrap();
     let metrics = Metrics::new("f", |_| {});
-    let limit = Timestamp::now() + SignedDuration::from_millis(1500);
+    let limit = Timestamp::now() + SignedDuration::from_millis(2500);
     let answer = tell(&batch, marks, channels, &NoQueue, &metrics, limit).await;
     let failures = answer.batch_item_failures.into_iter();
     failures.map(|f| f.item_identifier).collect()
@@ -275,4 +275,20 @@ async fn without_time_all_comes_again() {
         serde_json::to_value(answer).unwrap(),
         json!({"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "2"}]})
     );
+}
+
+#[tokio::test]
+async fn two_at_once_make_one_message() {
+    let (marks, people) = (Kept::default(), people(true, &[]));
+    let first = [entry("1", &violation("e-1", 1, "reverted"))];
+    let second = [entry("2", &violation("e-2", 1, "reverted"))];
+    let both = tokio::join!(
+        run_all(&first, &marks, &people),
+        run_all(&second, &marks, &people)
+    );
+    assert!(both.0.is_empty() && both.1.is_empty());
+    let told = people[0].told();
+    let messages: Vec<&String> = told.iter().filter(|t| t.starts_with("message")).collect();
+    assert_eq!(messages.len(), 1, "{told:?}");
+    assert_eq!(told.iter().filter(|t| t.starts_with("details")).count(), 2);
 }

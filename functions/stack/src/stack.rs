@@ -153,7 +153,7 @@ impl Stack {
             "undrift-owed",
             QueueOptions {
                 visibility: VISIBILITY,
-                max_receives: Some(100),
+                max_receives: Some(1000),
             },
         );
         let mut told = notices.environment;

@@ -74,9 +74,13 @@ async fn the_printed_commands_open_a_group_and_it_comes_back() {
     });
     let exports = commands(&help, "export ").join("\n");
     assert!(exports.contains(&local.endpoint()), "{help}");
-    let printed = commands(&help, "aws ");
+    let printed = commands(&help, "aws ec2 ");
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    assert_eq!(printed, commands(&readme, "aws "), "README and help differ");
+    assert_eq!(
+        printed,
+        commands(&readme, "aws ec2 "),
+        "README and help differ"
+    );
     assert_eq!(
         commands(&help, "cargo undrift "),
         commands(&readme, "cargo undrift ")

@@ -8,6 +8,7 @@
 //! | the delivery of a revision to a channel | the record's | `sent#<channel>#r0000000001` |
 //! | an incident's message on a channel | the record's | `post#<channel>` |
 //! | an actor's violations of a severity on a day | `repeat#<severity>#<day>#<sha256 of the actor>` | `count` |
+//! | who sends or edits a message | the message's | its, and `#hold` |
 //! | the message of those repeats on one resource | the same | `post#<channel>#<sha256 of the resource>` |
 //! | a cap's counter | `cap#<of>#<name>#<window's begin>` | `count` |
 //! | a message that was not understood | `rejected#<sha256>` | `message` |
@@ -159,6 +160,16 @@ pub fn of_repeats(repeats: &Repeats) -> Key {
     Key {
         pk: format!("repeat#{severity}#{day}#{}", digest(actor.as_bytes())),
         sk: "count".to_owned(),
+    }
+}
+
+/// The key of the hold on that message.
+#[must_use]
+pub fn of_hold(thread: Thread<'_>, channel: &str) -> Key {
+    let Key { pk, sk } = of_post(thread, channel);
+    Key {
+        pk,
+        sk: format!("{sk}#hold"),
     }
 }
 

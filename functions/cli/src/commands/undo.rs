@@ -22,7 +22,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self, shell: &Shell) -> Result<Ending, Failure> {
         if !self.local {
-            return Err(Failure::LocalOnly);
+            return Err(Failure::UndoLocalOnly);
         }
         local::block_on(async {
             let ledger = local::find(shell).await?;
