@@ -127,6 +127,7 @@ impl Rule for (&str, &Reach) {
 /// Sources are taken together over all rules, per protocol and port; the verdict of each rule
 /// names the ports on which most addresses get in. Where only rules too narrow to be evidence
 /// make a port public, each of them can't be told: together they are wrong, and none is by itself.
+/// Nor can a wide rule beside one whose sources aren't known, where it depends on these.
 #[must_use]
 pub fn open<R: Rule>(rules: &[R], params: &Params) -> Vec<Finding> {
     let counted: Vec<Counted> = rules.iter().map(|r| Counted::of(r.reach())).collect();
@@ -152,6 +153,7 @@ pub fn open_counted<R: Rule>(rules: &[R], counted: &[Counted], params: &Params) 
     for lane in pieces {
         let public = Public::on(lane, measured, |_, _| true);
         let narrow = Public::on(lane, measured, |rule, v6| !rule.is_wide(v6));
+        let is_unknown = measured.iter().any(|r| r.unknown && r.reaches(lane));
         let marks = worst.iter_mut().zip(untold.iter_mut());
         for (rule, (worst, untold)) in measured.iter().zip(marks) {
             if !rule.reaches(lane) {
@@ -164,6 +166,9 @@ pub fn open_counted<R: Rule>(rules: &[R], counted: &[Counted], params: &Params) 
                 if worst.is_none_or(|w| (w.v6, found.count) > (found.v6, w.count)) {
                     *worst = Some(*found);
                 }
+            }
+            if is_unknown && (rule.is_wide(false) || rule.is_wide(true)) {
+                untold.get_or_insert(Untold::Beside);
             }
             for found in narrow.iter().filter(|p| rule.is_narrow(p.v6)) {
                 untold.get_or_insert(Untold::Narrow(*found));
@@ -191,6 +196,8 @@ pub fn open_counted<R: Rule>(rules: &[R], counted: &[Counted], params: &Params) 
 enum Untold {
     /// Its sources are a prefix list whose entries weren't read.
     Unread,
+    /// It is wide, and open or not with what such a list beside it holds.
+    Beside,
     /// It is one of many narrow rules that are the internet only together.
     Narrow(Public),
 }
@@ -200,6 +207,11 @@ impl Untold {
         match self {
             Self::Unread => {
                 "its sources are a prefix list whose entries could not be read".to_owned()
+            }
+            Self::Beside => {
+                "whether it makes a port public depends on a prefix list beside it whose \
+                             entries could not be read"
+                    .to_owned()
             }
             Self::Narrow(public) => format!(
                 "{} with {} rules, none of which is wide enough by itself to be what opened it",

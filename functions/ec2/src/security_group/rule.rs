@@ -132,7 +132,8 @@ impl Rule {
         description: Option<String>,
         tags: BTreeMap<String, String>,
     ) -> Result<Self, String> {
-        let protocol = Protocol::parse(protocol).ok_or_else(|| {
+        // The API takes capitals too, and records show what was asked.
+        let protocol = Protocol::parse(&protocol.to_ascii_lowercase()).ok_or_else(|| {
             let text: String = protocol.chars().take(30).collect();
             format!("`{}` is no protocol", text.escape_debug())
         })?;
