@@ -200,6 +200,17 @@ fn many_narrow_rules_that_are_the_internet_together_are_never_fine() {
 }
 
 #[test]
+fn what_is_too_much_to_judge_is_undecided() {
+    let rules = (0..2001).map(|n| {
+        json!({"id": format!("sgr-{n}"), "protocol": "tcp", "from": 22, "to": 22, "source": "0.0.0.0/0"})
+    });
+    let image = image(rules.collect());
+    let expression = compile("net.open(state.ingress, params)").unwrap();
+    let found = expression.evaluate(&Viewed::of(&image)).unwrap();
+    assert!(found.len() == 2001 && found.iter().all(|f| f.why.is_err()));
+}
+
+#[test]
 fn reasons_name_the_rules() {
     let halves = image(vec![
         json!({"id": "sgr-1", "protocol": "tcp", "from": 22, "to": 22, "source": "0.0.0.0/1"}),
@@ -248,4 +259,28 @@ proptest! {
         let expression = compile("net.open(state.ingress, params)").unwrap();
         prop_assert_eq!(expression.evaluate(&view), expression.evaluate_by_cel(&view));
     }
+}
+
+#[test]
+fn a_thousand_rules_are_judged_soon() {
+    let rules = (0..1000u32).map(|n| {
+        json!({"id": format!("sgr-{n}"), "protocol": "tcp", "from": n, "to": 65_535 - n,
+            "source": format!("{}.0.0.0/{}", n % 224, 1 + n % 8)})
+    });
+    let image = image(rules.collect());
+    let any = json!({"ports": "any", "own": ["8.0.0.0/8"]});
+    let expression = Expression::compile(
+        "net.open(state.ingress, params)",
+        kind(),
+        any.as_object().unwrap(),
+    );
+    let start = Instant::now();
+    let found = expression.unwrap().evaluate(&Viewed::of(&image)).unwrap();
+    assert!(!found.is_empty());
+    // In a build without optimisation, on a busy machine.
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
 }

@@ -18,6 +18,11 @@ const EVIDENCE_V4: u128 = 1 << 16;
 /// The same for IPv6 (a /40).
 const EVIDENCE_V6: u128 = 1 << 88;
 
+/// The most rules that are judged, and the most blocks in all of them: AWS allows 1,000 rules on
+/// an interface (VPC User Guide, "Amazon VPC quotas").
+const MOST_RULES: usize = 2000;
+const MOST_BLOCKS: usize = 50_000;
+
 /// What a policy asks of [`open`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,9 +57,14 @@ impl Reach {
             .ok_or("the rule has no protocol")
             .map_err(str::to_owned)?;
         let protocol = Protocol::deserialize(protocol).map_err(|e| e.to_string())?;
-        let port = |member: &str, default: u16| {
-            let value = rule.get(member).and_then(Value::as_i64);
-            value.and_then(|n| u16::try_from(n).ok()).unwrap_or(default)
+        // Absent, or -1 as AWS writes it: all of them.
+        let port = |member: &str, default: u16| match rule.get(member) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => match value.as_i64().map(u16::try_from) {
+                Some(Ok(port)) => Ok(port),
+                _ if value.as_i64() == Some(-1) => Ok(default),
+                _ => Err(format!("the rule's `{member}` is no port")),
+            },
         };
         let source = rule
             .get("source")
@@ -78,8 +88,8 @@ impl Reach {
         Ok(Self {
             protocol,
             ports: PortRange {
-                from: port("from", 0),
-                to: port("to", u16::MAX),
+                from: port("from", 0)?,
+                to: port("to", u16::MAX)?,
             },
             sources,
         })
@@ -137,6 +147,20 @@ pub fn open<R: Rule>(rules: &[R], params: &Params) -> Vec<Finding> {
 /// As [`open`], of rules whose addresses were counted already, for another policy: one for each.
 #[must_use]
 pub fn open_counted<R: Rule>(rules: &[R], counted: &[Counted], params: &Params) -> Vec<Finding> {
+    let blocks = counted.iter().map(|rule| rule.blocks).sum::<usize>();
+    if rules.len() > MOST_RULES || blocks > MOST_BLOCKS {
+        let why = format!(
+            "{} rules with {blocks} blocks are too many to judge",
+            rules.len()
+        );
+        let all = 0..rules.len();
+        return all
+            .map(|rule| Finding {
+                rule,
+                why: Err(why.clone()),
+            })
+            .collect();
+    }
     let own = families(&params.own);
     let without: Vec<Counted>;
     let measured = if params.own.is_empty() {
@@ -231,6 +255,7 @@ pub struct Counted {
     v6: Ipv6Set,
     v4_count: u128,
     v6_count: u128,
+    blocks: usize,
     unknown: bool,
 }
 
@@ -269,6 +294,7 @@ impl Counted {
             v6_count: v6.count(),
             v4,
             v6,
+            blocks: rule.sources.as_ref().map_or(0, Vec::len),
             unknown: rule.sources.is_none(),
         }
     }
