@@ -143,6 +143,20 @@ fn median(mut work: impl FnMut()) -> Duration {
     times[times.len() / 2]
 }
 
+/// A thousand rules, whose ports all differ.
+fn large() -> Image {
+    let facet = FacetName::from("ingress");
+    let mut image = Image::default();
+    let elements = image.facets.entry(facet.clone()).or_default();
+    for n in 0..1000 {
+        let rule = json!({"id": format!("sgr-{n}"), "protocol": "tcp", "from": n, "to": 65_535 - n,
+            "source": format!("{}.0.0.0/{}", n % 224, 1 + n % 8)});
+        let (key, element) = kinds().0[0].element(&facet, &rule).unwrap();
+        elements.insert(key, element);
+    }
+    image
+}
+
 fn main() {
     let text = event();
     let change = parse(&text);
@@ -172,4 +186,11 @@ fn main() {
             time.as_secs_f64() / parsing.as_secs_f64()
         );
     }
+    let (bundle, large) = (bundle(1, 1), large());
+    let start = Instant::now();
+    black_box(judge(&bundle, &change, &large));
+    println!(
+        "a thousand rules whose ports all differ {:6.0} ms, once",
+        start.elapsed().as_secs_f64() * 1e3
+    );
 }
