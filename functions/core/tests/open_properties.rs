@@ -196,16 +196,16 @@ proptest! {
         prop_assert_eq!(reads(json!("-1")), reads(json!(-1)));
     }
 
-    /// An oracle for IPv6 that counts cells of a /40, one by one, below 2a00::/24.
+    /// An oracle for IPv6 that counts cells of a /44, one by one, below 2a00::/28.
     #[test]
-    fn ipv6_is_the_oracle(nets in prop::collection::vec((any::<u16>(), 24u8..=40), 0..6)) {
+    fn ipv6_is_the_oracle(nets in prop::collection::vec((any::<u16>(), prop_oneof![28u8..=44, 38u8..=42, Just(32)]), 0..6)) {
         let cells = |(at, long): (u16, u8)| {
-            let size = 1usize << (40 - long);
+            let size = 1usize << (44 - long);
             let start = usize::from(at) & !(size - 1);
             start..start + size
         };
         let rules: Vec<Reach> = nets.iter().map(|(at, long)| {
-            let bits = 0x2a00u128 << 112 | u128::from(*at) << 88;
+            let bits = 0x2a00u128 << 112 | u128::from(*at) << 84;
             Reach {
                 protocol: Protocol::Tcp,
                 ports: PortRange { from: 22, to: 22 },
@@ -218,8 +218,9 @@ proptest! {
             own: Vec::new(),
         };
         let union: BTreeSet<usize> = nets.iter().flat_map(|n| cells(*n)).collect();
-        // Each block is a /40 or more: all are evidence once a /32 is reached.
-        let expected: BTreeSet<usize> = if union.len() >= 256 { (0..rules.len()).collect() } else { BTreeSet::new() };
+        // Public from a /32 on, which has 4096 cells; evidence from a /40 on, which has 16.
+        let is_public = union.len() >= 4096;
+        let expected: BTreeSet<usize> = (0..nets.len()).filter(|at| is_public && nets[*at].1 <= 40).collect();
         prop_assert_eq!(wrong(&open(&rules, &params)), expected);
     }
 }

@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod deployment;
 mod mistakes;
 
 use std::fs;
@@ -17,7 +18,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use mistakes::{BROKEN, EXEMPTIONS, POLICY, SETTINGS, broken};
+use deployment::DEPLOYMENT;
+use mistakes::{EXEMPTIONS, POLICIES, POLICY, SETTINGS, broken};
 
 fn undrift(dir: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_undrift"))
@@ -188,7 +190,7 @@ fn each_mistake_is_said_at_its_place_with_what_to_do() {
     let dir = begun();
     let mut wrong = Vec::new();
     let mut names = Vec::new();
-    for (index, (name, file, how)) in BROKEN.iter().enumerate() {
+    for (index, (name, file, how)) in POLICIES.iter().chain(DEPLOYMENT).enumerate() {
         let path = dir.path().join(file);
         let right = fs::read(&path).unwrap();
         fs::write(&path, broken(right.clone(), how)).unwrap();
