@@ -7,69 +7,17 @@ use serde_json::{Value, json};
 use undrift_core::record::{OutcomeKind, Record};
 use undrift_local::Client;
 use undrift_tests::groups::{live, make};
-use undrift_tests::sandbox::{Sandbox, root};
-
-/// What must come of a record, judged by a person from its text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Verdict {
-    /// It breaks shipped policies: reverted, exactly.
-    Violates,
-    /// A policy listens and finds nothing: left, with a record.
-    Benign,
-    /// The call failed: never looked at.
-    Failed,
-    /// No policy listens to the event.
-    NotJudged,
-}
-
-const VERDICTS: &[(&str, Verdict)] = &[
-    ("cribl-aws-cloudtrail-logs-00267ff40a", Verdict::NotJudged),
-    ("cribl-aws-cloudtrail-logs-b0c009feb3", Verdict::NotJudged),
-    // tcp 80 may be open to the world
-    ("cribl-aws-cloudtrail-logs-cfd13ab14f", Verdict::Benign),
-    ("cribl-aws-cloudtrail-logs-deb9a0870b", Verdict::NotJudged),
-    ("aws-dataset-5ed12d482d", Verdict::NotJudged),
-    ("aws-dataset-bd09768ccd", Verdict::NotJudged),
-    ("aws-dataset-54cfe41c62", Verdict::NotJudged),
-    // ssh from the world, in the flat form
-    ("aws-dataset-73c3b74cd7", Verdict::Violates),
-    // https from the world
-    ("aws-dataset-7c64c7eed6", Verdict::Benign),
-    ("aws-dataset-bb8bdfe580", Verdict::NotJudged),
-    ("aws-dataset-c82d0ae16e", Verdict::NotJudged),
-    ("plaso-d7ef63c710", Verdict::NotJudged),
-    // https from 0.0.0.0/16, which nobody has
-    ("panther-analysis-1cb9c25c83", Verdict::Benign),
-    ("panther-analysis-441699a0da", Verdict::NotJudged),
-    ("panther-analysis-72955dd91d", Verdict::NotJudged),
-    ("panther-analysis-8ade554144", Verdict::Violates),
-    // ssh from loopback
-    ("panther-analysis-013f4d2684", Verdict::Benign),
-    ("panther-analysis-2c9dc854a7", Verdict::Failed),
-    ("cloudtrail-watcher-9bbaa766d5", Verdict::NotJudged),
-    ("cloudtrail-watcher-2790c54ef7", Verdict::Violates),
-    ("cloudtrail-watcher-71ecb6db76", Verdict::NotJudged),
-    // https from loopback
-    ("cloudtrail-watcher-6e4bd16fa3", Verdict::Benign),
-    ("cloudtrail-watcher-7877370a43", Verdict::NotJudged),
-    ("cloudtrail-watcher-34c39863d5", Verdict::NotJudged),
-    ("cloudtrail-sentry-1ebc4b5809", Verdict::Violates),
-    ("cloudtrail-sentry-b2c6ad4019", Verdict::Benign),
-    ("cloudtrail-sentry-ebc611801e", Verdict::Failed),
-];
+use undrift_tests::sandbox::Sandbox;
+use undrift_tests::verdicts::{Expected, Row, corpus, rows};
 
 /// Every record of the corpus about security groups of EC2.
 fn records() -> BTreeMap<String, Value> {
-    let text = std::fs::read_to_string(root().join("tests/corpus/cloudtrail-dev.jsonl")).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|r| r["event"]["eventSource"] == "ec2.amazonaws.com")
-        .filter(|r| {
-            let name = r["event"]["eventName"].as_str().unwrap();
-            name.contains("SecurityGroup") && !name.contains("DBSecurityGroup")
-        })
-        .map(|r| (r["id"].as_str().unwrap().to_owned(), r["event"].clone()))
-        .collect()
+    let mut records = corpus();
+    records.retain(|_, event| {
+        let name = event["eventName"].as_str().unwrap();
+        event["eventSource"] == "ec2.amazonaws.com" && name.contains("SecurityGroup")
+    });
+    records
 }
 
 /// The members of a list as records write it.
@@ -179,8 +127,11 @@ async fn published_records_are_judged_as_a_person_would_and_reverted_exactly() {
     let admin = sandbox.account.admin();
     let vpc = sandbox.vpc().await;
     let corpus = records();
-    let known: Vec<&str> = VERDICTS.iter().map(|(id, _)| *id).collect();
-    assert_eq!(corpus.len(), known.len(), "a record has no verdict");
+    let rows: Vec<Row> = rows()
+        .into_iter()
+        .filter(|r| corpus.contains_key(&r.id))
+        .collect();
+    assert_eq!(corpus.len(), rows.len(), "a record has no verdict");
     let mut groups = BTreeMap::new();
     let neighbour = json!([{"IpProtocol": "tcp", "FromPort": 8443, "ToPort": 8443,
         "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}]);
@@ -200,12 +151,12 @@ async fn published_records_are_judged_as_a_person_would_and_reverted_exactly() {
         groups.insert(id, (group, before));
     }
     let records = sandbox.records().await;
-    for (id, verdict) in VERDICTS {
-        let (group, before) = &groups[*id];
+    for Row { id, expected, .. } in &rows {
+        let (group, before) = &groups[id];
         let after = live(&admin, group).await;
-        let record: Option<&Record> = records.iter().find(|r| r.key.event.as_str() == *id);
-        match verdict {
-            Verdict::Violates => {
+        let record: Option<&Record> = records.iter().find(|r| r.key.event.as_str() == id);
+        match expected {
+            Expected::Violated => {
                 let record = record.unwrap_or_else(|| panic!("{id} has no record"));
                 assert_eq!(
                     record.outcome.kind,
@@ -219,7 +170,7 @@ async fn published_records_are_judged_as_a_person_would_and_reverted_exactly() {
                 assert_eq!(after.len() + 1, before.len(), "{id}: exactly one rule goes");
                 assert!(after.iter().all(|r| before.contains(r)), "{id}");
             }
-            Verdict::Benign => {
+            Expected::Compliant => {
                 let record = record.unwrap_or_else(|| panic!("{id} has no record"));
                 assert_eq!(
                     record.outcome.kind,
@@ -229,7 +180,7 @@ async fn published_records_are_judged_as_a_person_would_and_reverted_exactly() {
                 );
                 assert_eq!(&after, before, "{id}");
             }
-            Verdict::Failed | Verdict::NotJudged => {
+            Expected::Failed | Expected::NotJudged => {
                 assert!(record.is_none(), "{id} has a record: {record:?}");
                 assert_eq!(&after, before, "{id}");
             }

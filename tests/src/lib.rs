@@ -12,3 +12,4 @@
 pub mod groups;
 pub mod local;
 pub mod sandbox;
+pub mod verdicts;

@@ -52,8 +52,12 @@ pub fn take(body: &str, expected: &Expected) -> Taken {
         Ok(record) => record,
         Err(e) => return reject(e.to_string()),
     };
-    match decode(&record) {
-        Ok(Decoded::Change(change)) => Taken::Change(change),
+    match decode(record) {
+        // Acting needs to know when and where; what AWS delivers always says it.
+        Ok(Decoded::Change(change)) => match change.assumed.first() {
+            Some(unknown) => reject(format!("the record shows no readable {}", unknown.member())),
+            None => Taken::Change(change),
+        },
         Ok(Decoded::Ignored(why)) => Taken::Ignored(why),
         Err(e) => reject(e.to_string()),
     }

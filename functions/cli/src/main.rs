@@ -6,6 +6,7 @@ mod commands;
 mod demo;
 mod ending;
 mod explain;
+mod history;
 mod live;
 mod local;
 mod panics;

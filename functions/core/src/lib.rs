@@ -11,13 +11,16 @@
 //! | [`judge`](mod@judge) | live image, touches, policies | [`judge::Assessment`]s with evidence |
 //! | [`decide`](mod@decide) | assessments, modes, exemptions, pause | act, propose or leave |
 //! | [`plan`](mod@plan) | images, evidence | the desired image and the calls that lead there |
+//! | [`weigh`](mod@weigh) | all changes of a resource | the three above in one, and one merged plan |
 //! | [`observe`] | a live image and the changes up to it | the dated images that later changes are judged against |
+//! | [`follow`] | a resource's recorded changes, in order | the same without ever reading it |
 //! | [`record`] | all of the above | the audit entry that answers the nine questions |
 //! | [`notice`] | a record | what people are told |
 
 pub mod change;
 pub mod decide;
 pub mod expression;
+pub mod follow;
 pub mod judge;
 pub mod kind;
 pub mod name;
@@ -28,3 +31,4 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod route;
+pub mod weigh;

@@ -1,6 +1,8 @@
 //! What is remembered of a resource between events: images, and the changes seen since. It is
 //! what later changes are judged against, in whatever order events come.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,9 @@ pub struct DatedImage {
     pub since: Timestamp,
     /// No change happened up to `as_of` that this image and the kept changes don't account for.
     pub gapless: bool,
+    /// The facets of which only a part is in it: what isn't, may still have been there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub partial: BTreeSet<FacetName>,
 }
 
 /// How far a read may lag behind what was done (EC2 API Reference, "Eventual consistency", gives
@@ -42,6 +47,7 @@ impl DatedImage {
             as_of: at,
             since: at - LAG,
             gapless: false,
+            partial: BTreeSet::new(),
         }
     }
 }
@@ -145,7 +151,7 @@ impl History {
         let mut past = image.map(|i| Past {
             image: i.image.clone(),
             as_of: i.as_of,
-            whole: true,
+            whole: !i.partial.contains(facet),
             gapless: i.gapless,
         });
         let since = image.map_or(Timestamp::MIN, |i| i.since);
@@ -250,6 +256,7 @@ impl History {
                         as_of,
                         since: as_of,
                         gapless,
+                        partial: BTreeSet::new(),
                     });
                 }
             }
@@ -278,6 +285,7 @@ impl History {
                         as_of: change.time,
                         since: change.time,
                         gapless: true,
+                        partial: BTreeSet::new(),
                     };
                     self.images.insert(0, first);
                 }

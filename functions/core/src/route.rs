@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::change::Change;
 use crate::kind::{Effect, Kind, KindError, Kinds, Lookup};
-use crate::name::KindId;
+use crate::name::{AccountId, KindId};
 
 /// What one change did to one resource, the resource named as the record names it.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,13 +18,26 @@ pub struct Routed {
 }
 
 /// Every resource a change touched. Kinds alone decide that, not policies: an event that no
-/// policy lists still keeps the observed image current.
+/// policy lists still keeps the observed image current. Another account's copy of the record
+/// touches nothing here.
 pub fn route(change: &Change, kinds: Kinds<'_>) -> Result<Vec<Routed>, KindError> {
     let mut routed = Vec::new();
     for kind in kinds.altered_by(change) {
-        routed.extend(touched(kind, change)?);
+        if others(kind, change).is_none() {
+            routed.extend(touched(kind, change)?);
+        }
     }
     Ok(routed)
+}
+
+/// The owner of the resource, where the record is the copy that another account was sent.
+///
+/// A call across accounts is recorded once in each, with one `sharedEventID` (CloudTrail User
+/// Guide, "CloudTrail record contents"); it is to be acted on where the resource is.
+#[must_use]
+pub fn others(kind: &dyn Kind, change: &Change) -> Option<AccountId> {
+    change.shared_id.as_ref()?;
+    kind.owner(change).filter(|owner| *owner != change.account)
 }
 
 fn touched(kind: &dyn Kind, change: &Change) -> Result<Vec<Routed>, KindError> {

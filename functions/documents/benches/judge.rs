@@ -50,7 +50,7 @@ fn event() -> String {
 
 fn parse(text: &str) -> Change {
     let record: Value = serde_json::from_str(text).unwrap();
-    match decode(&record).unwrap() {
+    match decode(record).unwrap() {
         Decoded::Change(change) => *change,
         Decoded::Ignored(_) => panic!("a change"),
     }

@@ -136,6 +136,7 @@ fn handle(
             as_of: world.change.time - 1.hour(),
             since: world.change.time - 1.hour(),
             gapless: true,
+            partial: std::collections::BTreeSet::new(),
         }],
         changes: Vec::new(),
     };
@@ -301,6 +302,8 @@ impl World {
                 request: Value::Null,
                 response: Value::Null,
                 cut: false,
+                owner: None,
+                assumed: Vec::new(),
             },
             resource: ResourceRef {
                 account,

@@ -69,6 +69,13 @@ pub(crate) fn tree(dir: &Path) -> Sources {
     sources
 }
 
+/// One file of settings, whatever it is called.
+pub(crate) fn settings(path: &Path) -> Sources {
+    let mut sources = Sources::default();
+    sources.take(path.to_owned(), Role::Settings);
+    sources
+}
+
 /// Some files or folders.
 pub(crate) fn among(paths: &[PathBuf]) -> Sources {
     let mut all = Sources::default();

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use undrift_core::kind::{Kind, Kinds};
-use undrift_core::policy::{Bundle, Exemptions, Policy, Settings};
+use undrift_core::policy::{Bundle, Exemptions, Mode, ModeList, Policy, Settings};
 
 pub use cases::{CaseResult, run_cases};
 pub use error::DocumentError;
@@ -64,6 +64,38 @@ impl Documents {
     #[must_use]
     pub fn enabled(&self) -> Vec<Policy> {
         self.policies.iter().map(|d| d.policy.clone()).collect()
+    }
+
+    /// The same documents under the settings of another file, whatever it is called.
+    pub fn under(mut self, settings_file: &Path) -> Result<Self, Vec<DocumentError>> {
+        let sources = files::settings(settings_file);
+        let mut errors = sources.errors;
+        let known: Vec<String> = self
+            .policies
+            .iter()
+            .map(|d| d.policy.id.to_string())
+            .collect();
+        for file in sources.files {
+            let faults = settings(&file, Some(&known), kinds(), &mut self);
+            errors.extend(faults.iter().map(|f| file.error(f)));
+        }
+        if errors.is_empty() {
+            Ok(self)
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The same documents as if everything were to be reverted: no mode holds anything back.
+    #[must_use]
+    pub fn reverting(mut self) -> Self {
+        for document in &mut self.policies {
+            document.policy.mode = Mode::Revert;
+        }
+        self.settings.deployment = Some(Mode::Revert);
+        self.settings.accounts = ModeList::default();
+        self.settings.policies = ModeList::default();
+        self
     }
 
     /// What the functions load: one canonical JSON text with its digest.

@@ -19,7 +19,7 @@ use undrift_core::kind::{
     Call, Element, ElementKey, ElementPath, FacetName, Image, Kind, KindError, KindEvents, Need,
     ResourceRef, Right, Step, Touched,
 };
-use undrift_core::name::KindId;
+use undrift_core::name::{AccountId, KindId};
 
 use rule::Rule;
 
@@ -60,6 +60,25 @@ impl Kind for SecurityGroup {
 
     fn touched(&self, change: &Change) -> Result<Vec<Touched>, KindError> {
         record::touched(change)
+    }
+
+    /// No other account's principal can change a security group (EC2 knows no resource policies):
+    /// the caller's account is the owner.
+    fn owner(&self, change: &Change) -> Option<AccountId> {
+        change
+            .owner
+            .clone()
+            .or_else(|| change.actor.account.clone())
+    }
+
+    fn arn(&self) -> &'static str {
+        "arn:${Partition}:ec2:${Region}:${Account}:security-group/${Id}"
+    }
+
+    fn unseen(&self, _: &FacetName) -> Vec<Element> {
+        ["0.0.0.0/0", "::/0"]
+            .map(|source| json!({"protocol": "-1", "source": source}))
+            .to_vec()
     }
 
     fn element(

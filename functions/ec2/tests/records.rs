@@ -16,7 +16,7 @@ fn protocols_are_read_in_capitals_and_as_numbers() {
                 "fromPort": 22, "toPort": 22},
             "responseElements": {"_return": true}
         });
-        let Decoded::Change(change) = decode(&record).unwrap() else {
+        let Decoded::Change(change) = decode(record).unwrap() else {
             panic!("a change");
         };
         let kind = *undrift_ec2::kinds().first().unwrap();

@@ -7,12 +7,12 @@ use undrift_core::kind::{Before, Effect, ElementKey, Image, Kind, Target};
 use undrift_core::observe::{DatedImage, History};
 use undrift_core::plan::{Plan, holds};
 use undrift_core::record::{Cause, LeftAlone, Outcome, OutcomeKind, Record, RecordVersion, Stages};
+use undrift_core::weigh::{Scales, Weighed};
 
 use crate::look::Looked;
 use crate::port::{Clock, Close, Closed, Cloud, Held, Journal, Observed, Switch};
 use crate::verify::OWN;
 use crate::way::{Attempt, Run};
-use crate::weigh::{Scales, Weighed};
 use crate::{Disposition, Engine, Item};
 
 /// How many untouched elements a record names.

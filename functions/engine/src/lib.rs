@@ -1,8 +1,8 @@
 //! The order of work, through small ports: look, claim, apply, verify, close, undo.
 //!
 //! One way through the house, a module per stage:
-//! [`look`](mod@look) reads live state and what is known (round 1), `weigh` judges, decides and
-//! plans without touching anything, [`claim`](mod@claim) takes the resource (round 2),
+//! [`look`](mod@look) reads live state and what is known (round 1), the core's
+//! [`weigh`](mod@undrift_core::weigh) judges, decides and plans, [`claim`](mod@claim) takes the resource (round 2),
 //! [`apply`](mod@apply) sends the calls (round 3), [`verify`](mod@verify) looks again and
 //! [`close`](mod@close) writes the record that everything people see hangs from.
 
@@ -16,7 +16,6 @@ mod settle;
 pub mod undo;
 pub mod verify;
 mod way;
-mod weigh;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +28,7 @@ use undrift_core::name::Arn;
 use undrift_core::policy::Bundle;
 use undrift_core::record::{ChangeKey, Worker};
 use undrift_core::route::{group, route};
+use undrift_core::weigh::Occurred;
 
 use port::{CallError, Clock, Cloud, ErrorClass, Journal, Switch};
 
@@ -94,6 +94,15 @@ pub(crate) struct Item {
     change: Change,
     effect: Effect,
     key: ChangeKey,
+}
+
+impl Item {
+    fn occurred(&self) -> Occurred<'_> {
+        Occurred {
+            change: &self.change,
+            effect: &self.effect,
+        }
+    }
 }
 
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {

@@ -4,10 +4,10 @@ use jiff::SignedDuration;
 use undrift_core::decide::Circumstances;
 use undrift_core::kind::{Before, Effect, Image, Kind, Target, Touch};
 use undrift_core::observe::History;
+use undrift_core::weigh::{Occurred, Scales, weigh};
 
 use crate::port::{Clock, Cloud, Journal, Switch};
 use crate::way::Run;
-use crate::weigh::{Scales, weigh};
 use crate::{Disposition, Engine, Item, SETTLES_AFTER};
 
 /// How long reads may be repeated within one invocation before the message is put back.
@@ -74,13 +74,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 kept.push(item);
             }
         }
-        let mut scales = weigh(kind, &run.resource, live, &kept, history, now);
+        let occurred: Vec<Occurred<'_>> = kept.iter().map(Item::occurred).collect();
+        let mut scales = weigh(kind, &run.resource, live, &occurred, history, now);
         for (i, _) in closed_by_others.iter().enumerate().filter(|(_, c)| **c) {
             let Some(item) = kept.get(i) else { continue };
             // What would have been found, had nobody closed it before us.
             let image = undrift_core::observe::after(kind, live, &item.effect);
-            let one = std::slice::from_ref(item);
-            let would = weigh(kind, &run.resource, &image, one, history, now);
+            let one = [item.occurred()];
+            let would = weigh(kind, &run.resource, &image, &one, history, now);
             if let (Some(slot), Some(would)) = (scales.changes.get_mut(i), would.changes.first()) {
                 slot.assessments.clone_from(&would.assessments);
                 slot.rulings.clear();

@@ -8,12 +8,12 @@ use undrift_core::kind::{Effect, Image, Kind, ResourceRef};
 use undrift_core::observe::{History, SeenChange};
 use undrift_core::policy::Exemptions;
 use undrift_core::record::{Outcome, OutcomeKind, Record};
+use undrift_core::weigh::{Occurred, weigh};
 
 use crate::close::Draft;
 use crate::look::{LookError, Looked};
 use crate::port::{Clock, Close, Cloud, Journal, Switch};
 use crate::settle::{Settled, young};
-use crate::weigh::weigh;
 use crate::{Disposition, Engine, Item, SETTLES_AFTER};
 
 /// When work that a crash left open is looked at again while Undrift is paused.
@@ -147,7 +147,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         };
         let mut history = looked.known.observed.history.clone();
         history.images.extend(looked.known.baseline.clone());
-        let scales = weigh(kind, &run.resource, &live, &fresh, &history, now);
+        let occurred: Vec<Occurred<'_>> = fresh.iter().map(Item::occurred).collect();
+        let scales = weigh(kind, &run.resource, &live, &occurred, &history, now);
         let (fresh, scales) = match self.settle(run, kind, &live, fresh, scales, &history, now) {
             Settled::Weighed(fresh, scales, back) => {
                 ends.extend(back);

@@ -9,6 +9,7 @@ mod iam;
 mod init;
 mod local;
 mod records;
+mod replay;
 mod schema;
 mod show;
 mod test;
@@ -48,6 +49,7 @@ commands! {
     Init(init),
     Check(check),
     Test(test),
+    Replay(replay),
     Explain(explain),
     Schema(schema),
     Bundle(bundle),

@@ -328,7 +328,7 @@ fn totals(stage: &mut Stage<'_>, cast: &Cast) -> Result<(), Failure> {
         )?;
         stage.say(&format!(
             "The story's is {} times as long as the longest here.",
-            thousands(times)
+            crate::history::number(times)
         ))?;
     }
     stage.whisper("Not in these times: how long CloudTrail and EventBridge take to deliver an event in a real account, which is seconds, and promised by nobody.")?;
@@ -360,27 +360,4 @@ async fn find(cast: &Cast, is_it: impl Fn(&Record) -> bool) -> Result<Option<Rec
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(None)
-}
-/// `42,391`
-fn thousands(number: u128) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        let all = [7, 999, 1000, 42_391, 1_234_567].map(thousands);
-        assert_eq!(all.join(" "), "7 999 1,000 42,391 1,234,567");
-    }
 }

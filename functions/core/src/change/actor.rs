@@ -1,7 +1,7 @@
 //! Who made a call.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::name::{AccountId, Arn};
 
@@ -44,8 +44,8 @@ const LONGEST: usize = 1024;
 impl Actor {
     /// Reads the actor of a CloudTrail record; members that are missing or odd are left out.
     #[must_use]
-    pub fn of(record: &Value) -> Self {
-        let identity = member(record, "userIdentity");
+    pub fn of(record: &Map<String, Value>) -> Self {
+        let identity = record.get("userIdentity");
         let issuer = identity
             .and_then(|i| member(i, "sessionContext"))
             .and_then(|c| member(c, "sessionIssuer"));
@@ -67,8 +67,8 @@ impl Actor {
             account: identity
                 .and_then(|i| text(i, "accountId"))
                 .and_then(|t| AccountId::parse(&t).ok()),
-            source_ip: text(record, "sourceIPAddress"),
-            user_agent: text(record, "userAgent"),
+            source_ip: own(record, "sourceIPAddress"),
+            user_agent: own(record, "userAgent"),
             invoked_by: identity.and_then(|i| text(i, "invokedBy")),
         }
     }
@@ -104,7 +104,15 @@ fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     })
 }
 
+fn own(record: &Map<String, Value>, name: &str) -> Option<String> {
+    record.get(name).and_then(shown)
+}
+
 fn text(value: &Value, name: &str) -> Option<String> {
-    let text = member(value, name)?.as_str()?;
+    member(value, name).and_then(shown)
+}
+
+fn shown(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
     (!text.is_empty()).then(|| text.chars().take(LONGEST).collect())
 }

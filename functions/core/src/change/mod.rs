@@ -43,4 +43,38 @@ pub struct Change {
     pub response: Value,
     /// Part of the record is missing (`omitted`): nothing may be concluded from an absent member.
     pub cut: bool,
+    /// The account that owns every resource the record lists (`resources`), where it lists any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<AccountId>,
+    /// What the record doesn't say, or says in no known form, and what therefore is a stand-in.
+    /// Not empty: it may be judged, and must not be acted on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<Assumed>,
+}
+
+/// A member of a change that stands in for what its record doesn't say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assumed {
+    /// `id` is the record's digest.
+    Id,
+    /// `time` is 1970.
+    Time,
+    /// `account` is `000000000000`.
+    Account,
+    /// `region` is `unknown`.
+    Region,
+}
+
+impl Assumed {
+    /// The record's member that is missing or unreadable.
+    #[must_use]
+    pub const fn member(self) -> &'static str {
+        match self {
+            Self::Id => "eventID",
+            Self::Time => "eventTime",
+            Self::Account => "recipientAccountId",
+            Self::Region => "awsRegion",
+        }
+    }
 }

@@ -36,6 +36,29 @@ impl std::fmt::Display for ResourceRef {
     }
 }
 
+impl Region {
+    /// The partition it is in: its ARNs begin `arn:aws:`, `arn:aws-cn:` or `arn:aws-us-gov:`.
+    fn partition(&self) -> &'static str {
+        match self.as_str() {
+            r if r.starts_with("cn-") => "aws-cn",
+            r if r.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+}
+
+impl ResourceRef {
+    /// Its ARN. `kind`: its own.
+    #[must_use]
+    pub fn arn(&self, kind: &dyn Kind) -> String {
+        kind.arn()
+            .replace("${Partition}", self.region.partition())
+            .replace("${Region}", self.region.as_str())
+            .replace("${Account}", self.account.as_str())
+            .replace("${Id}", self.id.as_str())
+    }
+}
+
 /// An AWS API operation with its input, both under AWS's own names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
@@ -135,6 +158,23 @@ pub trait Kind: Send + Sync {
 
     /// Which resources a change touched, and what the record shows of before and after.
     fn touched(&self, change: &Change) -> Result<Vec<Touched>, KindError>;
+
+    /// The account that owns the resource of a call that two accounts were told of, where the
+    /// record tells. The default: the owner of the resources that the record lists.
+    fn owner(&self, change: &Change) -> Option<AccountId> {
+        change.owner.clone()
+    }
+
+    /// The ARN of its resources, with `${Partition}`, `${Region}`, `${Account}` and `${Id}` to
+    /// fill in (Service Authorization Reference).
+    fn arn(&self) -> &'static str;
+
+    /// The elements that would make most wrong, if they stood in a facet of which records show
+    /// only a part. Judging with and without them tells whether what isn't seen matters.
+    fn unseen(&self, facet: &FacetName) -> Vec<Element> {
+        let _ = facet;
+        Vec::new()
+    }
 
     /// Reads one element as a policy document's case or a record writes it, and keys it:
     /// by AWS's id where it shows one, else by its substance.

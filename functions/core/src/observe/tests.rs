@@ -23,6 +23,10 @@ impl Kind for Plain {
     fn facets(&self) -> &'static [&'static str] {
         &["f"]
     }
+    fn arn(&self) -> &'static str {
+        "arn:${Partition}:plain:${Region}:${Account}:thing/${Id}"
+    }
+
     fn touched(&self, _: &Change) -> Result<Vec<Touched>, KindError> {
         Ok(Vec::new())
     }

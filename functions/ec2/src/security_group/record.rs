@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use undrift_core::change::Change;
 use undrift_core::kind::{
-    Before, Effect, Element, ElementKey, Facet, FacetName, Image, KindError, Lookup, Target, Touch,
-    Touched,
+    Before, Effect, ElementKey, Facet, FacetName, Image, KindError, Lookup, Target, Touch, Touched,
 };
 use undrift_core::name::ResourceId;
 
@@ -39,7 +38,8 @@ pub(super) fn touched(change: &Change) -> Result<Vec<Touched>, KindError> {
 /// The group's id, from the request, the response, or the rules in the response; else its name.
 fn group(change: &Change) -> Result<Lookup, KindError> {
     let request = wrapped(&change.request, "ModifySecurityGroupRulesRequest");
-    let rules = response_rules(change);
+    // What can't be read here is told when the rules are.
+    let rules = response_rules(change).unwrap_or_default();
     let id = text(request, &["groupId", "GroupId"])
         .or_else(|| text(&change.response, &["groupId"]))
         .or_else(|| rules.iter().find_map(|r| text(r, &["groupId"])));
@@ -70,7 +70,7 @@ fn created() -> Effect {
 /// Authorize fails if any of its rules exists: success proves that they were absent.
 fn authorized(change: &Change, facet: &str) -> Result<Effect, KindError> {
     let mut rules = Vec::new();
-    for shown in response_rules(change) {
+    for shown in response_rules(change)? {
         rules.push(response_rule(shown)?);
     }
     // The response has one rule per source; what it leaves out is found by what it is.
@@ -95,27 +95,23 @@ fn revoked(change: &Change, facet: &str) -> Result<Effect, KindError> {
         before,
         after: None,
     };
-    let shown = response_rules(change);
+    let shown = response_rules(change)?;
     if !shown.is_empty() {
         let mut touches = Vec::new();
-        for rule in shown.into_iter().map(response_rule) {
+        for rule in shown.iter().map(response_rule) {
             let rule = rule?;
             touches.push(touch(target(&rule), Before::Was(rule.element())));
         }
         return Ok(Effect::Edited(touches));
     }
     let ids = ["securityGroupRuleIds", "securityGroupRuleIdSet"];
-    let by_id = ids
-        .iter()
-        .flat_map(|m| items(change.request.get(*m)))
-        .filter_map(|i| {
-            i.as_str()
-                .map(str::to_owned)
-                .or_else(|| text(i, &["securityGroupRuleId"]))
-        });
-    let mut touches: Vec<Touch> = by_id
-        .map(|id| touch(Target::Key(ElementKey(id)), Before::Unknown))
-        .collect();
+    let mut touches = Vec::new();
+    for item in items(ids.iter().find_map(|m| change.request.get(*m)))? {
+        let id = item.as_str().map(str::to_owned);
+        let id = id.or_else(|| text(item, &["securityGroupRuleId"]));
+        let id = id.ok_or_else(|| malformed("it has no id".to_owned()))?;
+        touches.push(touch(Target::Key(ElementKey(id)), Before::Unknown));
+    }
     for rule in request_rules(&change.request)? {
         touches.push(touch(
             Target::Like(rule.element()),
@@ -134,16 +130,13 @@ fn modified(change: &Change) -> Result<Effect, KindError> {
         "securityGroupRules",
     ];
     let mut touches = Vec::new();
-    for item in list.iter().flat_map(|m| items(request.get(*m))) {
-        let Some(id) = text(item, &["SecurityGroupRuleId", "securityGroupRuleId"]) else {
-            continue;
-        };
+    for item in items(list.iter().find_map(|m| request.get(*m)))? {
+        let id = text(item, &["SecurityGroupRuleId", "securityGroupRuleId"]);
         let wanted = ["SecurityGroupRule", "securityGroupRule"];
-        let Some(rule) = wanted.iter().find_map(|m| item.get(*m)) else {
-            continue;
-        };
+        let rule = wanted.iter().find_map(|m| item.get(*m));
+        let rule = rule.ok_or_else(|| malformed("it has no new values".to_owned()))?;
         let mut rule = api_rule(rule)?;
-        rule.id = Some(id);
+        rule.id = Some(id.ok_or_else(|| malformed("it has no id".to_owned()))?);
         touches.push(Touch {
             facets: vec![FacetName::from(INGRESS), FacetName::from(EGRESS)],
             target: target(&rule),
@@ -169,16 +162,15 @@ fn target(rule: &Rule) -> Target {
     }
 }
 
-fn response_rules(change: &Change) -> Vec<&Value> {
-    ["securityGroupRuleSet", "revokedSecurityGroupRuleSet"]
-        .iter()
-        .flat_map(|m| items(change.response.get(*m)))
-        .collect()
+fn response_rules(change: &Change) -> Result<&[Value], KindError> {
+    let lists = ["securityGroupRuleSet", "revokedSecurityGroupRuleSet"];
+    items(lists.iter().find_map(|m| change.response.get(*m)))
 }
 
 /// A rule of a response: `SecurityGroupRule` with its first letters lowered.
 fn response_rule(rule: &Value) -> Result<Rule, KindError> {
-    let tags = items(rule.get("tagSet"))
+    let tags = items(rule.get("tagSet"))?
+        .iter()
         .filter_map(|t| Some((text(t, &["key"])?, text(t, &["value"])?)))
         .collect();
     let source = text(rule, &["cidrIpv4"])
@@ -195,8 +187,8 @@ fn response_rule(rule: &Value) -> Result<Rule, KindError> {
     };
     let mut parsed = Rule::new(
         &rule.get("ipProtocol").and_then(scalar).unwrap_or_default(),
-        rule.get("fromPort").and_then(integer),
-        rule.get("toPort").and_then(integer),
+        port(rule, &["fromPort"])?,
+        port(rule, &["toPort"])?,
         source,
         text(rule, &["description"]),
         tags,
@@ -218,8 +210,8 @@ fn api_rule(rule: &Value) -> Result<Rule, KindError> {
         &get(&["IpProtocol", "ipProtocol"])
             .and_then(scalar)
             .unwrap_or_default(),
-        get(&["FromPort", "fromPort"]).and_then(integer),
-        get(&["ToPort", "toPort"]).and_then(integer),
+        port(rule, &["FromPort", "fromPort"])?,
+        port(rule, &["ToPort", "toPort"])?,
         Source::parse(&source).map_err(malformed)?,
         text(rule, &["Description", "description"]),
         BTreeMap::new(),
@@ -227,27 +219,36 @@ fn api_rule(rule: &Value) -> Result<Rule, KindError> {
     .map_err(malformed)
 }
 
+/// The lists of a permission, and what names the source in each.
+const SOURCES: &[(&str, &str)] = &[
+    ("ipRanges", "cidrIp"),
+    ("ipv6Ranges", "cidrIpv6"),
+    ("prefixListIds", "prefixListId"),
+    ("groups", "groupId"),
+];
+
 /// The rules of a request: `ipPermissions`, or the flat form that shorthand calls are recorded in.
 fn request_rules(request: &Value) -> Result<Vec<Rule>, KindError> {
     let mut rules = Vec::new();
-    for permission in items(request.get("ipPermissions")) {
-        let part = |list: &str, member: &str| -> Vec<(Element, Option<String>)> {
-            items(permission.get(list))
-                .filter_map(|i| Some((i.get(member)?.clone(), text(i, &["description"]))))
-                .collect()
-        };
-        let blocks = part("ipRanges", "cidrIp")
-            .into_iter()
-            .chain(part("ipv6Ranges", "cidrIpv6"))
-            .chain(part("prefixListIds", "prefixListId"));
-        for (source, description) in blocks {
-            let source = Source::parse(source.as_str().unwrap_or_default()).map_err(malformed)?;
-            rules.push(permitted(permission, source, description)?);
-        }
-        for pair in items(permission.get("groups")) {
-            if let Some(source) = group_source(pair, "groupId") {
-                rules.push(permitted(permission, source, text(pair, &["description"]))?);
+    for permission in items(request.get("ipPermissions"))? {
+        let mut sources = 0;
+        for (list, member) in SOURCES {
+            for item in items(permission.get(*list))? {
+                sources += 1;
+                let source = match text(item, &[*member]) {
+                    Some(_) if *list == "groups" => group_source(item, member),
+                    // A default VPC's group may be given by name. Its id is in the answer, if
+                    // anywhere; the internet isn't behind it.
+                    None if text(item, &["groupName"]).is_some() => continue,
+                    Some(source) => Some(Source::parse(&source).map_err(malformed)?),
+                    None => None,
+                };
+                let source = source.ok_or_else(|| malformed(format!("it has no {member}")))?;
+                rules.push(permitted(permission, source, text(item, &["description"]))?);
             }
+        }
+        if sources == 0 {
+            return Err(malformed("it has no source".to_owned()));
         }
     }
     if let Some(cidr) = text(request, &["cidrIp", "cidrIpv6"]) {
@@ -267,8 +268,8 @@ fn permitted(
             .get("ipProtocol")
             .and_then(scalar)
             .unwrap_or_default(),
-        permission.get("fromPort").and_then(integer),
-        permission.get("toPort").and_then(integer),
+        port(permission, &["fromPort"])?,
+        port(permission, &["toPort"])?,
         source,
         description,
         BTreeMap::new(),
@@ -291,19 +292,34 @@ fn malformed(why: String) -> KindError {
 }
 
 /// The members of a list in any of the ways records write one: `{"items": […]}`, a plain array,
-/// one object for a list of one, `{}` or `""` for none.
-fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
-    let slice: &[Value] = match list {
-        Some(Value::Array(all)) => all,
+/// one object for a list of one, `{}`, `""` or null for none. Anything else hides what was there.
+fn items(list: Option<&Value>) -> Result<&[Value], KindError> {
+    let hidden = || malformed("a list in it is hidden or cut".to_owned());
+    match list {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::String(text)) if text.is_empty() => Ok(&[]),
+        Some(Value::Array(all)) => Ok(all),
         Some(Value::Object(members)) => match members.get("items") {
-            Some(Value::Array(all)) => all,
-            Some(_) => &[],
-            None if members.is_empty() => &[],
-            None => list.map_or(&[], std::slice::from_ref),
+            Some(Value::Array(all)) => Ok(all),
+            Some(Value::Null) => Ok(&[]),
+            Some(one @ Value::Object(_)) => Ok(std::slice::from_ref(one)),
+            Some(_) => Err(hidden()),
+            None if members.is_empty() => Ok(&[]),
+            None => Ok(list.map_or(&[], std::slice::from_ref)),
         },
-        _ => &[],
-    };
-    slice.iter()
+        Some(_) => Err(hidden()),
+    }
+}
+
+/// A port, absent where the protocol has none.
+fn port(rule: &Value, names: &[&str]) -> Result<Option<i32>, KindError> {
+    match names.iter().find_map(|n| rule.get(*n)) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(value) => integer(value)
+            .map(Some)
+            .ok_or_else(|| malformed("a port in it is no number".to_owned())),
+    }
 }
 
 fn wrapped<'v>(request: &'v Value, wrapper: &str) -> &'v Value {

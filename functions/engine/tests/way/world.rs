@@ -393,7 +393,7 @@ pub(crate) fn change(event: &str, at: i64, name: &str, request: Value, response:
         "requestParameters": request, "responseElements": response, "requestID": format!("r-{event}"),
         "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/maya"}
     });
-    match decode(&record).unwrap() {
+    match decode(record).unwrap() {
         Decoded::Change(change) => *change,
         Decoded::Ignored(why) => panic!("{why:?}"),
     }

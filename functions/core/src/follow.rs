@@ -1,0 +1,291 @@
+//! A resource followed through its recorded changes alone, without ever reading it.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::change::Assumed;
+use crate::decide::Circumstances;
+use crate::kind::{
+    Before, Effect, ElementPath, FacetName, Image, Kind, ResourceRef, Target, Touch,
+};
+use crate::observe::{DatedImage, History, after};
+use crate::weigh::{Occurred, Scales, World, weigh_among};
+
+/// How many elements are kept of one resource. AWS's quotas are lower; records of anybody's
+/// making must not make each judgement slower than the one before.
+const MOST: usize = 5_000;
+
+/// What records have shown of one resource so far.
+#[derive(Debug, Clone, Default)]
+pub struct Followed {
+    image: Image,
+    /// The facets that are known whole: what isn't in them isn't there.
+    whole: BTreeSet<FacetName>,
+    /// The newest change in it.
+    newest: Option<Timestamp>,
+}
+
+impl Followed {
+    /// Judges changes of the same second, and keeps what they show for the ones to come.
+    ///
+    /// A change that is older than one seen already, or whose time isn't known, is judged on its
+    /// own record alone, and nothing is kept of it.
+    #[must_use]
+    pub fn judge(
+        &mut self,
+        kind: &dyn Kind,
+        resource: &ResourceRef,
+        occurred: &[Occurred<'_>],
+        now: Circumstances<'_>,
+    ) -> Scales {
+        let Some(first) = occurred.first() else {
+            return Scales {
+                changes: Vec::new(),
+                plan: None,
+                act: false,
+            };
+        };
+        let moment = first.change.time;
+        let is_late = self.newest.is_some_and(|newest| moment <= newest);
+        if is_late || first.change.assumed.contains(&Assumed::Time) {
+            return Self::default().next(kind, resource, occurred, now).1;
+        }
+        let (next, scales) = std::mem::take(self).next(kind, resource, occurred, now);
+        *self = next;
+        scales
+    }
+
+    /// What a change took away, in words that say nothing but what it was.
+    #[must_use]
+    pub fn taken(&self, kind: &dyn Kind, effect: &Effect) -> Vec<String> {
+        let Effect::Edited(touches) = effect else {
+            return Vec::new();
+        };
+        let gone = touches.iter().filter(|t| t.after.is_none());
+        let shown = gone.filter_map(|touch| {
+            let known = touch.facets.iter().find_map(|facet| match &touch.target {
+                Target::Key(key) => Some((facet, self.image.facets.get(facet)?.get(key)?)),
+                Target::Like(_) => None,
+            });
+            let (facet, element) = match (&touch.before, &touch.target) {
+                (Before::Was(e), _) | (_, Target::Like(e)) => (touch.facets.first()?, e),
+                _ => known?,
+            };
+            Some(kind.describe(facet, &kind.substance(facet, element)))
+        });
+        shown.collect()
+    }
+
+    /// How many elements are known.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.image.facets.values().map(|f| f.len() + 1).sum()
+    }
+
+    fn next(
+        mut self,
+        kind: &dyn Kind,
+        resource: &ResourceRef,
+        occurred: &[Occurred<'_>],
+        now: Circumstances<'_>,
+    ) -> (Self, Scales) {
+        let moment = occurred.first().map_or(Timestamp::MIN, |o| o.change.time);
+        if occurred
+            .iter()
+            .any(|o| matches!(o.effect, Effect::Unclear(_)))
+            || self.size() > MOST
+        {
+            // Anything may have become of it.
+            self.image = Image::default();
+            self.whole.clear();
+        }
+        let mut before = self.clone();
+        let mut ambiguous = BTreeSet::new();
+        let mut effects = Vec::new();
+        for one in occurred {
+            match one.effect {
+                Effect::Created(image) => {
+                    self.image = image.clone().unwrap_or_default();
+                    self.whole = self.image.facets.keys().cloned().collect();
+                    // There was nothing before: it may serve for changes of the same second.
+                    before = self.clone();
+                }
+                Effect::Deleted => {
+                    self.image = Image::default();
+                    self.whole.clear();
+                }
+                Effect::Edited(_) | Effect::Unclear(_) => {}
+            }
+            let effect = self.narrowed(one.effect, &mut ambiguous);
+            self.image = after(kind, &self.image, &effect);
+            effects.push(effect);
+        }
+        let occurred: Vec<Occurred<'_>> = occurred
+            .iter()
+            .zip(&effects)
+            .map(|(o, effect)| Occurred {
+                change: o.change,
+                effect,
+            })
+            .collect();
+        let worlds = self.worlds(kind, &ambiguous);
+        let history = before.history(moment);
+        let scales = weigh_among(
+            kind,
+            resource,
+            (&self.image, &worlds),
+            &occurred,
+            &history,
+            now,
+        );
+        for (path, _) in &ambiguous {
+            // Which facet it is in isn't known: it is known in none.
+            self.image.set(path, None);
+        }
+        for (facet, elements) in &mut self.image.facets {
+            for element in elements.values_mut() {
+                *element = kind.remembered(facet, element);
+            }
+        }
+        self.newest = Some(moment);
+        (self, scales)
+    }
+
+    /// The effect, with the facets its elements can't stand in left out; those that may stand in
+    /// several are listed, with the place that is taken first.
+    fn narrowed(
+        &self,
+        effect: &Effect,
+        ambiguous: &mut BTreeSet<(ElementPath, Vec<FacetName>)>,
+    ) -> Effect {
+        let Effect::Edited(touches) = effect else {
+            return effect.clone();
+        };
+        let narrow = |touch: &Touch| {
+            let mut touch = touch.clone();
+            let Target::Key(key) = &touch.target else {
+                return (touch, None);
+            };
+            let at = |facet: &FacetName| ElementPath {
+                facet: facet.clone(),
+                key: key.clone(),
+            };
+            if let Some(facet) = touch
+                .facets
+                .iter()
+                .find(|f| self.image.get(&at(f)).is_some())
+            {
+                touch.facets = vec![facet.clone()];
+                return (touch, None);
+            }
+            let may_be = |facet: &&FacetName| !self.whole.contains(*facet);
+            let left: Vec<FacetName> = touch.facets.iter().filter(may_be).cloned().collect();
+            let unsure = match left.as_slice() {
+                [first, others @ ..] if !others.is_empty() => Some((at(first), others.to_vec())),
+                _ => None,
+            };
+            if !left.is_empty() {
+                touch.facets = left;
+            }
+            (touch, unsure)
+        };
+        let narrowed = touches.iter().map(narrow).map(|(touch, unsure)| {
+            ambiguous.extend(unsure.filter(|_| touch.after.is_some()));
+            touch
+        });
+        Effect::Edited(narrowed.collect())
+    }
+
+    /// What the resource may be instead.
+    fn worlds(
+        &self,
+        kind: &dyn Kind,
+        ambiguous: &BTreeSet<(ElementPath, Vec<FacetName>)>,
+    ) -> Vec<World> {
+        let mut worlds = Vec::new();
+        let mut fuller = self.image.clone();
+        let mut partial = Vec::new();
+        for facet in self
+            .image
+            .facets
+            .keys()
+            .filter(|f| !self.whole.contains(*f))
+        {
+            for element in kind.unseen(facet) {
+                if let Ok((key, element)) = kind.element(facet, &element) {
+                    let facet = facet.clone();
+                    fuller.set(&ElementPath { facet, key }, Some(element));
+                }
+            }
+            partial.push(facet.0.as_str());
+        }
+        if !partial.is_empty() {
+            let facets = partial.join(" and ");
+            worlds.push(World {
+                image: fuller,
+                moved: Vec::new(),
+                unknown: format!(
+                    "it depends on what else stands in its {facets}, which these records don't show"
+                ),
+            });
+        }
+        let most = ambiguous.iter().map(|(_, others)| others.len()).max();
+        for index in 0..most.unwrap_or(0) {
+            let mut image = self.image.clone();
+            let mut moved = Vec::new();
+            for (path, others) in ambiguous {
+                if let Some(facet) = others.get(index) {
+                    let there = ElementPath {
+                        facet: facet.clone(),
+                        key: path.key.clone(),
+                    };
+                    image.set(&there, self.image.get(path).cloned());
+                    image.set(path, None);
+                    moved.push((path.clone(), there));
+                }
+            }
+            let all: Vec<String> = ambiguous
+                .iter()
+                .flat_map(|(path, others)| std::iter::once(&path.facet).chain(others))
+                .map(ToString::to_string)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect();
+            let keys: Vec<&str> = ambiguous.iter().map(|(p, _)| p.key.0.as_str()).collect();
+            worlds.push(World {
+                image,
+                moved,
+                unknown: format!(
+                    "no record shows whether {} is of its {}",
+                    keys.join(", "),
+                    all.join(" or ")
+                ),
+            });
+        }
+        worlds
+    }
+
+    /// What changes of that moment are judged against.
+    fn history(self, moment: Timestamp) -> History {
+        let just_before = moment
+            .checked_sub(SignedDuration::from_nanos(1))
+            .unwrap_or(Timestamp::MIN);
+        let as_of = self.newest.unwrap_or(just_before).min(just_before);
+        let facets = self.image.facets.keys();
+        let partial = facets
+            .filter(|f| !self.whole.contains(*f))
+            .cloned()
+            .collect();
+        History {
+            images: vec![DatedImage {
+                image: self.image,
+                as_of,
+                since: as_of,
+                gapless: false,
+                partial,
+            }],
+            changes: Vec::new(),
+        }
+    }
+}

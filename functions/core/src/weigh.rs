@@ -1,0 +1,292 @@
+//! Judges, decides and plans for all changes of one resource at once.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::change::Change;
+use crate::decide::{Circumstances, Decision, Ruling, Why, overall, rule};
+use crate::judge::{Assessment, Findings, Located, Verdict, Viewed, assess, findings, locate};
+use crate::kind::{Effect, ElementPath, Image, Kind, ResourceRef, Touch};
+use crate::name::PolicyId;
+use crate::observe::History;
+use crate::plan::{Mend, Plan, plan};
+use crate::policy::{BundledPolicy, Remedy};
+
+/// One change, and what it did to the resource that is weighed.
+#[derive(Debug, Clone, Copy)]
+pub struct Occurred<'c> {
+    /// The change.
+    pub change: &'c Change,
+    /// What it did.
+    pub effect: &'c Effect,
+}
+
+/// What came out for one change.
+#[derive(Debug, Clone)]
+pub struct Weighed {
+    /// What each policy that listens to it says.
+    pub assessments: Vec<Assessment>,
+    /// What is to be done about each piece of evidence.
+    pub rulings: Vec<Ruling>,
+    /// What is to be done about the change as a whole.
+    pub decision: Decision,
+    /// The elements of the plan that this change brought.
+    pub own: Vec<ElementPath>,
+    /// Some of its effect isn't visible in the live image.
+    pub invisible: bool,
+    /// Nothing of its effect is visible.
+    pub vanished: bool,
+}
+
+/// What came out for a resource.
+#[derive(Debug, Clone)]
+pub struct Scales {
+    /// One per change, in their order.
+    pub changes: Vec<Weighed>,
+    /// The plan to carry out, or to propose.
+    pub plan: Option<Plan>,
+    /// It is to be carried out.
+    pub act: bool,
+}
+
+/// What the resource may be instead of the image at hand, where that image was put together from
+/// records and not read.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The other image.
+    pub image: Image,
+    /// Elements of the image at hand that stand elsewhere in it.
+    pub moved: Vec<(ElementPath, ElementPath)>,
+    /// What isn't known, for people.
+    pub unknown: String,
+}
+
+impl World {
+    /// Where an element of the image at hand stands in this one.
+    fn place<'p>(&'p self, path: &'p ElementPath) -> &'p ElementPath {
+        let moved = self.moved.iter().find(|(here, _)| here == path);
+        moved.map_or(path, |(_, there)| there)
+    }
+}
+
+/// Weighs the changes of one resource against its live image.
+#[must_use]
+pub fn weigh(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    live: &Image,
+    occurred: &[Occurred<'_>],
+    history: &History,
+    now: Circumstances<'_>,
+) -> Scales {
+    weigh_among(kind, resource, (live, &[]), occurred, history, now)
+}
+
+/// As [`weigh`], where the resource may also be otherwise: only what is wrong in every world is
+/// violated, only what is right in every one is compliant, all else is undecided.
+#[must_use]
+pub fn weigh_among(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    (live, worlds): (&Image, &[World]),
+    occurred: &[Occurred<'_>],
+    history: &History,
+    now: Circumstances<'_>,
+) -> Scales {
+    let none: &[Touch] = &[];
+    let touches: Vec<(Timestamp, &[Touch])> = occurred
+        .iter()
+        .map(|o| match o.effect {
+            Effect::Edited(touches) => (o.change.time, touches.as_slice()),
+            _ => (o.change.time, none),
+        })
+        .collect();
+    let located = locate(kind, live, &touches, history);
+    let (located, unclear) = match located {
+        Ok(located) => (located, None),
+        Err(e) => (Vec::new(), Some(e.to_string())),
+    };
+    let mut views = Views::of(live, worlds);
+    let mut changes = Vec::new();
+    for (index, occurred) in occurred.iter().enumerate() {
+        let brought: Vec<&Located> = located.iter().filter(|l| l.changes.1 == index).collect();
+        let mut doubts = BTreeMap::new();
+        let mut assessments: Vec<Assessment> = now
+            .bundle
+            .listening(occurred.change)
+            .filter(|p| p.policy.kind == resource.kind)
+            .map(|policy| views.assess(policy, kind, &brought, &mut doubts))
+            .collect();
+        let unclear = match occurred.effect {
+            Effect::Unclear(why) => Some(why.clone()),
+            _ => unclear.clone(),
+        };
+        if let Some(why) = unclear {
+            for assessment in &mut assessments {
+                assessment.verdict = Verdict::Undecided(why.clone());
+            }
+        }
+        let mut rulings = rule(&assessments, kind, resource, occurred.change, now);
+        for ruling in &mut rulings {
+            let doubt = doubts.get(&(ruling.policy.clone(), ruling.path.clone()));
+            if let (Some(why), Decision::Act) = (doubt, &ruling.decision) {
+                ruling.decision = Decision::Propose(Why::Undecided(why.clone()));
+            }
+        }
+        let decision = overall(&assessments, &rulings);
+        let made: Vec<&&Located> = brought.iter().filter(|l| l.is_made()).collect();
+        changes.push(Weighed {
+            invisible: made.iter().any(|l| l.is_missing()),
+            vanished: !made.is_empty() && made.iter().all(|l| l.is_missing()),
+            own: brought
+                .iter()
+                .filter(|l| l.brought())
+                .map(|l| l.path.clone())
+                .collect(),
+            assessments,
+            rulings,
+            decision,
+        });
+    }
+    let (plan, act) = planned(kind, resource, live, &located, &mut changes, now);
+    for weighed in &mut changes {
+        let writes = plan.as_ref().map_or(&[][..], |p| p.writes.as_slice());
+        weighed
+            .own
+            .retain(|path| writes.iter().any(|w| w.path == *path));
+    }
+    Scales { changes, plan, act }
+}
+
+/// Why single pieces of evidence are not certain.
+type Doubts = BTreeMap<(PolicyId, ElementPath), String>;
+
+/// The image at hand and the other worlds, each judged once by each policy that asks.
+struct Views<'i> {
+    live: Viewed<'i>,
+    worlds: Vec<(Viewed<'i>, &'i World)>,
+    found: BTreeMap<PolicyId, Vec<Findings>>,
+}
+
+impl<'i> Views<'i> {
+    fn of(live: &'i Image, worlds: &'i [World]) -> Self {
+        Self {
+            live: Viewed::of(live),
+            worlds: worlds.iter().map(|w| (Viewed::of(&w.image), w)).collect(),
+            found: BTreeMap::new(),
+        }
+    }
+
+    fn assess(
+        &mut self,
+        policy: &BundledPolicy,
+        kind: &dyn Kind,
+        brought: &[&Located],
+        doubts: &mut Doubts,
+    ) -> Assessment {
+        let found = self
+            .found
+            .entry(policy.policy.id.clone())
+            .or_insert_with(|| {
+                let others = self.worlds.iter().map(|(view, _)| view);
+                std::iter::once(&self.live)
+                    .chain(others)
+                    .map(|view| findings(policy, kind, view))
+                    .collect()
+            });
+        let Some((live, others)) = found.split_first() else {
+            return assess(policy, &findings(policy, kind, &self.live), brought);
+        };
+        let mut said = assess(policy, live, brought);
+        let doubtful = doubts.len();
+        for (other, (_, world)) in others.iter().zip(&self.worlds) {
+            let wrong = |path: &ElementPath| other.wrong.iter().any(|e| e.path == *path);
+            for evidence in &said.evidence {
+                if !wrong(world.place(&evidence.path)) {
+                    let name = (said.policy.clone(), evidence.path.clone());
+                    doubts.insert(name, world.unknown.clone());
+                }
+            }
+            let own = brought.iter().filter(|l| l.brought());
+            let may_be_wrong = own.map(|l| world.place(&l.path)).any(wrong);
+            if said.verdict == Verdict::Compliant && may_be_wrong {
+                said.verdict = Verdict::Undecided(world.unknown.clone());
+            }
+        }
+        if doubts.len() > doubtful {
+            let doubt = |path: &ElementPath| doubts.get(&(said.policy.clone(), path.clone()));
+            let all: Option<Vec<&String>> = said.evidence.iter().map(|e| doubt(&e.path)).collect();
+            if let Some(why) = all.and_then(|all| all.first().map(|w| (*w).clone())) {
+                said.verdict = Verdict::Undecided(why);
+            }
+        }
+        said
+    }
+}
+
+/// The one merged plan: what is to be done, or, where nothing is, what is proposed. Elements for
+/// which no plan can be made are proposed without one.
+fn planned(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    live: &Image,
+    located: &[Located],
+    changes: &mut [Weighed],
+    now: Circumstances<'_>,
+) -> (Option<Plan>, bool) {
+    for wanted in [Decision::Act, Decision::Propose(Why::NeedsApproval)] {
+        let act = wanted == Decision::Act;
+        // A change whose plan can't be made must not keep the others' from being made.
+        loop {
+            let mend = mend(changes, act, now);
+            if mend.is_empty() {
+                break;
+            }
+            match plan(kind, resource, live, located, &mend, now) {
+                Ok(plan) => return (Some(plan), act),
+                Err(no_plan) if act => demote(changes, &no_plan.paths, &no_plan.why),
+                Err(_) => return (None, false),
+            }
+        }
+    }
+    (None, false)
+}
+
+fn demote(changes: &mut [Weighed], paths: &[ElementPath], why: &Why) {
+    for weighed in changes {
+        for ruling in &mut weighed.rulings {
+            if ruling.decision == Decision::Act && paths.contains(&ruling.path) {
+                ruling.decision = Decision::Propose(why.clone());
+            }
+        }
+        weighed.decision = overall(&weighed.assessments, &weighed.rulings);
+    }
+}
+
+/// The elements that rulings want mended, each with its remedy: `remove` only where every policy
+/// that wants it mended says so.
+fn mend(changes: &[Weighed], act: bool, now: Circumstances<'_>) -> Mend {
+    let mut mend = Mend::new();
+    for ruling in changes.iter().flat_map(|c| &c.rulings) {
+        let wanted = match ruling.decision {
+            Decision::Act => act,
+            Decision::Propose(_) => !act,
+            Decision::Leave(_) => false,
+        };
+        let policy = now
+            .bundle
+            .policies
+            .iter()
+            .find(|p| p.policy.id == ruling.policy);
+        if let (true, Some(policy)) = (wanted, policy) {
+            let remedy = mend
+                .entry(ruling.path.clone())
+                .or_insert(policy.policy.remedy);
+            if policy.policy.remedy == Remedy::Restore {
+                *remedy = Remedy::Restore;
+            }
+        }
+    }
+    mend
+}

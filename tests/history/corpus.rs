@@ -1,0 +1,175 @@
+//! The records that others published: each decodes, and is judged as a person would.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use undrift_core::change::{Change, Decoded, decode};
+use undrift_core::judge::Verdict;
+use undrift_core::kind::{Effect, Kind, Lookup, Target, Touch};
+use undrift_core::route::route;
+use undrift_documents::kinds;
+use undrift_tests::verdicts::{Expected, corpus, rows};
+
+use crate::support::{lines, replay_records};
+
+#[test]
+fn every_record_decodes() {
+    let corpus = corpus();
+    assert_eq!(corpus.len(), 646);
+    let mut came = BTreeMap::new();
+    for (id, record) in corpus {
+        let failed = record["errorCode"].as_str().unwrap_or_default().to_owned();
+        let decoded = decode(record).unwrap_or_else(|e| panic!("{id}: {e}"));
+        let what = match &decoded {
+            Decoded::Change(_) => "change",
+            Decoded::Ignored(_) => "ignored",
+        };
+        *came.entry(what).or_insert(0) += 1;
+        assert!(
+            failed.is_empty() || what == "ignored",
+            "{id} failed with {failed}"
+        );
+    }
+    // 65 failed, 1 more of them with an empty code that means success; 7 service events, 1 of a
+    // VPC endpoint, 7 reads that say nothing of it.
+    println!("{came:?}");
+    assert_eq!(came.values().sum::<i32>(), 646);
+}
+
+/// What a change did, in the words of the table.
+fn did(kind: &dyn Kind, change: &Change) -> (String, Vec<String>) {
+    let touched = kind.touched(change).unwrap();
+    assert_eq!(touched.len(), 1);
+    let Lookup::Id(id) = &touched[0].resource else {
+        panic!("no id: {:?}", touched[0].resource);
+    };
+    let one = |touch: &Touch| {
+        let facet = &touch.facets[0];
+        let element = match (&touch.after, &touch.before, &touch.target) {
+            (Some(e), _, _) | (None, undrift_core::kind::Before::Was(e), _) => e.clone(),
+            (None, _, Target::Like(e)) => e.clone(),
+            _ => panic!("{touch:?}"),
+        };
+        let sign = match (&touch.after, touch.facets.len()) {
+            (None, _) => '-',
+            (Some(_), 1) => '+',
+            (Some(_), _) => '~',
+        };
+        format!("{sign} {}", kind.describe(facet, &element))
+    };
+    let did = match &touched[0].effect {
+        Effect::Created(_) => vec!["created".to_owned()],
+        Effect::Deleted => vec!["deleted".to_owned()],
+        Effect::Edited(touches) => touches.iter().map(one).collect(),
+        Effect::Unclear(why) => panic!("unclear: {why}"),
+    };
+    (id.to_string(), did)
+}
+
+#[test]
+fn every_record_of_a_known_kind_is_routed_to_what_it_shows() {
+    let rows: BTreeMap<String, _> = rows().into_iter().map(|r| (r.id.clone(), r)).collect();
+    let mut seen = BTreeSet::new();
+    for (id, record) in corpus() {
+        let name = record["eventName"].as_str().unwrap().to_owned();
+        let source = record["eventSource"].as_str().unwrap().to_owned();
+        let of_kinds = kinds().0.iter().flat_map(|k| k.events());
+        let mut of_kinds = of_kinds.filter(|e| e.source == source);
+        let is_known = of_kinds.any(|e| e.names.contains(&name.as_str()));
+        let Some(row) = rows.get(&id) else {
+            assert!(!is_known, "{id} ({name}) needs a row in verdicts.tsv");
+            continue;
+        };
+        assert!(is_known, "{id} ({name}) is of no kind");
+        seen.insert(id.clone());
+        let decoded = decode(record).unwrap();
+        if row.expected == Expected::Failed {
+            assert!(matches!(decoded, Decoded::Ignored(_)), "{id}");
+            continue;
+        }
+        let Decoded::Change(change) = decoded else {
+            panic!("{id} is no change");
+        };
+        let routed = route(&change, kinds()).unwrap();
+        assert_eq!(routed.len(), 1, "{id}");
+        let kind = kinds().get(&routed[0].kind).unwrap();
+        let (resource, did) = did(kind, &change);
+        assert_eq!(
+            (resource, did),
+            (row.resource.clone(), row.did.clone()),
+            "{id}"
+        );
+    }
+    assert_eq!(seen.len(), rows.len(), "a row is about no record");
+}
+
+#[test]
+fn every_record_is_judged_as_a_person_would() {
+    let rows: BTreeMap<String, _> = rows().into_iter().map(|r| (r.id.clone(), r)).collect();
+    // Alone, so that no record's verdict leans on another's.
+    for (id, mut record) in corpus() {
+        record["eventID"] = id.clone().into();
+        let heard = replay_records(&[record]);
+        assert!(heard.faults.is_empty(), "{id}: {:?}", heard.faults);
+        assert_eq!(heard.counts.records, 1, "{id}");
+        let row = rows
+            .get(&id)
+            .map(|r| (r.expected, &r.policies, &r.resource));
+        let judged = heard.judged.iter().find(|j| !j.outcomes.is_empty());
+        let (
+            Some((expected @ (Expected::Violated | Expected::Compliant), policies, resource)),
+            Some(judged),
+        ) = (row, judged)
+        else {
+            let is_judged = matches!(row, Some((Expected::Violated | Expected::Compliant, ..)));
+            assert!(judged.is_none() && !is_judged, "{id}: {judged:?}");
+            continue;
+        };
+        let mut violated = Vec::new();
+        for outcome in &judged.outcomes {
+            assert!(
+                outcome
+                    .resource
+                    .as_ref()
+                    .unwrap()
+                    .ends_with(resource.as_str()),
+                "{id}"
+            );
+            match &outcome.verdict {
+                Verdict::Violated => violated.push(outcome.policy.to_string()),
+                Verdict::Compliant => {}
+                Verdict::Undecided(why) => panic!("{id}, {}: {why}", outcome.policy),
+            }
+        }
+        assert_eq!(&violated, policies, "{id}");
+        assert_eq!(!violated.is_empty(), expected == Expected::Violated, "{id}");
+    }
+}
+
+#[test]
+fn the_corpus_as_one_history_flags_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let records: Vec<_> = corpus()
+        .into_iter()
+        .map(|(id, mut record)| {
+            record["eventID"] = id.into();
+            record
+        })
+        .collect();
+    let heard = crate::support::replay(&[lines(folder.path(), &records)], true);
+    assert!(heard.faults.is_empty(), "{:?}", heard.faults);
+    assert_eq!((heard.judged.len(), heard.counts.records), (646, 646));
+    let rows = rows();
+    let of = |expected| {
+        let rows = rows.iter().filter(move |r| r.expected == expected);
+        rows.map(|r| r.id.as_str()).collect::<BTreeSet<_>>()
+    };
+    let violated = |j: &&undrift_replay::Judged| {
+        let mut outcomes = j.outcomes.iter();
+        outcomes.any(|o| o.verdict == Verdict::Violated)
+    };
+    let flagged = heard.judged.iter().filter(violated);
+    let flagged: BTreeSet<&str> = flagged.map(|j| j.head.id.as_deref().unwrap()).collect();
+    assert_eq!(flagged, of(Expected::Violated));
+    let routed: BTreeSet<&str> = heard.routed().into_iter().collect();
+    assert_eq!(routed, &of(Expected::Violated) | &of(Expected::Compliant));
+}

@@ -1,0 +1,338 @@
+//! Resources followed through history: what is judged on what was seen before.
+
+use serde_json::{Value, json};
+use undrift_core::decide::{Decision, Why};
+use undrift_core::judge::Verdict;
+
+use crate::support::{authorized, created, modified, record, replay_records, revoked};
+
+const ADMIN: &str = "admin-ports";
+
+/// The calls that would have been made about an event by one policy.
+fn calls(heard: &crate::support::Heard, event: &str) -> Vec<String> {
+    let judged = heard.of(event);
+    let outcome = judged
+        .outcomes
+        .iter()
+        .find(|o| o.policy.as_str().ends_with(ADMIN));
+    outcome
+        .unwrap()
+        .calls
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn a_widened_rule_goes_back_to_what_history_showed() {
+    let heard = replay_records(&[
+        created("a", 10),
+        authorized("b", 20, "sgr-1", 22, "10.0.0.0/8"),
+        modified("c", 30, "sgr-1", 22, "0.0.0.0/0"),
+    ]);
+    assert_eq!(heard.verdict("b", ADMIN), "compliant");
+    assert_eq!(heard.verdict("c", ADMIN), "violated");
+    let calls = calls(&heard, "c");
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    assert!(
+        calls[0].contains("ModifySecurityGroupRules") && calls[0].contains("10.0.0.0/8"),
+        "{calls:?}"
+    );
+    assert_eq!(heard.summary.violated, 1);
+}
+
+#[test]
+fn where_history_does_not_show_a_rule_nothing_is_guessed() {
+    // Ingress or egress? The record of a modify doesn't say, and nothing before it does.
+    let heard = replay_records(&[modified("a", 10, "sgr-1", 22, "0.0.0.0/0")]);
+    assert_eq!(heard.verdict("a", ADMIN), "undecided");
+    let outcome = &heard.of("a").outcomes[0];
+    let Decision::Propose(why) = &outcome.decision else {
+        panic!("{outcome:?}")
+    };
+    assert!(
+        why.to_string().contains("ingress or egress")
+            || why.to_string().contains("egress or ingress"),
+        "{why}"
+    );
+    assert_eq!(outcome.evidence.len(), 1, "what it would be is shown");
+    // Nothing hangs on it where the rule is right either way.
+    let heard = replay_records(&[modified("a", 10, "sgr-1", 443, "0.0.0.0/0")]);
+    assert_eq!(heard.verdict("a", ADMIN), "compliant");
+    // A group whose whole ingress is known has the rule in its egress.
+    let heard = replay_records(&[
+        created("a", 10),
+        modified("b", 20, "sgr-9", 22, "0.0.0.0/0"),
+    ]);
+    assert_eq!(heard.verdict("b", ADMIN), "compliant");
+    // And a rule that history showed is where it was.
+    let heard = replay_records(&[
+        authorized("a", 10, "sgr-1", 443, "0.0.0.0/0"),
+        modified("b", 20, "sgr-1", 22, "0.0.0.0/0"),
+    ]);
+    assert_eq!(heard.verdict("b", ADMIN), "violated");
+}
+
+#[test]
+fn the_internet_in_quarters_is_added_up_over_history() {
+    let quarters = ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2"];
+    let mut records = vec![created("made", 1)];
+    for (n, source) in (2..).zip(quarters) {
+        records.push(authorized(source, n * 10, &format!("sgr-{n}"), 22, source));
+    }
+    let heard = replay_records(&records);
+    for source in quarters {
+        assert_eq!(heard.verdict(source, ADMIN), "violated", "{source}");
+    }
+    // A quarter of a /8 is public only together with others: with none, with unknown ones, with known ones.
+    let narrow =
+        |id: &str, second, source: &str| authorized(id, second, &format!("sgr-{id}"), 22, source);
+    let heard = replay_records(&[created("made", 1), narrow("a", 10, "8.0.0.0/10")]);
+    assert_eq!(heard.verdict("a", ADMIN), "compliant");
+    let heard = replay_records(&[narrow("a", 10, "8.0.0.0/10")]);
+    assert_eq!(heard.verdict("a", ADMIN), "undecided");
+    let heard = replay_records(&[narrow("a", 10, "8.0.0.0/9"), narrow("b", 20, "8.128.0.0/9")]);
+    assert_eq!(heard.verdict("b", ADMIN), "violated");
+    // An office's address never is.
+    let heard = replay_records(&[narrow("a", 10, "81.2.69.160/32")]);
+    assert_eq!(heard.verdict("a", ADMIN), "compliant");
+    // What was taken away counts no more.
+    let heard = replay_records(&[
+        created("made", 1),
+        narrow("a", 10, "8.0.0.0/9"),
+        revoked("b", 20, &["sgr-a"]),
+        narrow("c", 30, "8.128.0.0/9"),
+    ]);
+    assert_eq!(heard.verdict("c", ADMIN), "compliant");
+}
+
+#[test]
+fn a_change_that_changed_nothing_is_not_a_change() {
+    let heard = replay_records(&[
+        authorized("a", 10, "sgr-1", 22, "0.0.0.0/0"),
+        modified("b", 20, "sgr-1", 22, "0.0.0.0/0"),
+    ]);
+    assert_eq!(
+        (heard.verdict("a", ADMIN), heard.verdict("b", ADMIN)),
+        ("violated", "compliant")
+    );
+}
+
+#[test]
+fn changes_of_one_second_are_judged_as_one() {
+    // Made and opened in one second, as scripts do.
+    let heard = replay_records(&[
+        authorized("b", 10, "sgr-1", 22, "8.0.0.0/10"),
+        created("a", 10),
+    ]);
+    assert_eq!(heard.verdict("b", ADMIN), "compliant");
+    let heard = replay_records(&[
+        authorized("a", 10, "sgr-1", 22, "8.0.0.0/9"),
+        authorized("b", 10, "sgr-2", 22, "8.128.0.0/9"),
+    ]);
+    assert_eq!(
+        (heard.verdict("a", ADMIN), heard.verdict("b", ADMIN)),
+        ("violated", "violated")
+    );
+    // Opened and closed again in one second: it isn't there.
+    let heard = replay_records(&[
+        authorized("a", 10, "sgr-1", 22, "0.0.0.0/0"),
+        revoked("b", 10, &["sgr-1"]),
+    ]);
+    assert_eq!(heard.summary.violated, 0);
+}
+
+#[test]
+fn nothing_that_is_cut_hidden_or_null_is_fine() {
+    let good = authorized("a", 10, "sgr-1", 443, "10.0.0.0/8");
+    let with = |pointer: &str, value: Value| {
+        let mut record = good.clone();
+        *record.pointer_mut(pointer).unwrap() = value;
+        record
+    };
+    let mut answer_too = with("/requestParameters", json!(null));
+    answer_too["responseElements"] = json!(null);
+    let hidden = "HIDDEN_DUE_TO_SECURITY_REASONS";
+    for record in [
+        with(
+            "/requestParameters",
+            json!({"omitted": true, "originalSize": 111_960}),
+        ),
+        with(
+            "/requestParameters",
+            json!({"groupId": "sg-1", "ipPermissions": {"omitted": true}}),
+        ),
+        with("/requestParameters/ipPermissions", json!(hidden)),
+        with(
+            "/requestParameters/ipPermissions/items/0/ipRanges",
+            json!(hidden),
+        ),
+        with(
+            "/requestParameters/ipPermissions/items/0/ipRanges",
+            json!({}),
+        ),
+        with(
+            "/requestParameters/ipPermissions/items/0/ipRanges/items/0/cidrIp",
+            json!("****"),
+        ),
+        with(
+            "/requestParameters/ipPermissions/items/0/fromPort",
+            json!("***"),
+        ),
+        with("/requestParameters/ipPermissions/items/0", json!(hidden)),
+        with("/responseElements/securityGroupRuleSet", json!(hidden)),
+        answer_too,
+    ] {
+        let heard = replay_records(std::slice::from_ref(&record));
+        assert!(heard.faults.is_empty());
+        assert_eq!(heard.verdict("a", ADMIN), "undecided", "{record}");
+        assert_eq!((heard.summary.violated, heard.summary.undecided), (0, 1));
+    }
+    // A request that says nothing beside an answer that says it all is enough.
+    let heard = replay_records(&[with("/requestParameters", json!(null))]);
+    assert_eq!(heard.verdict("a", ADMIN), "compliant");
+    let mut open = authorized("a", 10, "sgr-1", 22, "0.0.0.0/0");
+    open["requestParameters"] = json!(null);
+    assert_eq!(replay_records(&[open]).verdict("a", ADMIN), "violated");
+    // An older record as long as the limit may have been cut without a word.
+    let mut long = authorized("a", 10, "sgr-1", 443, "10.0.0.0/8");
+    long["eventVersion"] = json!("1.08");
+    long["requestParameters"]["x"] = json!("y".repeat(100_000));
+    assert_eq!(replay_records(&[long]).verdict("a", ADMIN), "undecided");
+}
+
+#[test]
+fn only_the_owners_copy_counts() {
+    let mut own = authorized("a", 10, "sgr-1", 22, "0.0.0.0/0");
+    own["sharedEventID"] = json!("shared-1");
+    let mut copy = own.clone();
+    copy["eventID"] = json!("b");
+    copy["recipientAccountId"] = json!("999999999999");
+    let heard = replay_records(&[own, copy]);
+    assert_eq!(heard.routed(), ["a"]);
+    assert_eq!(heard.summary.violated, 1);
+}
+
+#[test]
+fn what_is_no_change_is_never_flagged() {
+    let open = authorized("a", 10, "sgr-1", 22, "0.0.0.0/0");
+    for (member, value) in [
+        ("errorCode", json!("Client.UnauthorizedOperation")),
+        ("errorCode", json!("Client.DryRunOperation")),
+        ("errorCode", json!(500)),
+        ("errorMessage", json!("it failed")),
+        ("readOnly", json!(true)),
+        ("eventType", json!("AwsServiceEvent")),
+        ("eventSource", json!("rds.amazonaws.com")),
+    ] {
+        let mut record = open.clone();
+        record[member] = value;
+        let heard = replay_records(&[record]);
+        assert!(
+            heard.routed().is_empty() && heard.faults.is_empty(),
+            "{member}"
+        );
+    }
+}
+
+#[test]
+fn records_that_lack_their_id_time_or_place_are_judged_on_their_own() {
+    for missing in ["eventID", "eventTime", "recipientAccountId", "awsRegion"] {
+        let mut open = authorized("a", 10, "sgr-1", 22, "0.0.0.0/0");
+        open[missing] = json!(null);
+        let heard = replay_records(&[open]);
+        assert!(heard.faults.is_empty(), "{missing}");
+        let judged = &heard.judged[0];
+        assert!(
+            judged
+                .outcomes
+                .iter()
+                .any(|o| o.verdict == Verdict::Violated),
+            "{missing}"
+        );
+        assert_eq!(judged.head.id.is_none(), missing == "eventID");
+        assert_eq!(judged.head.time.is_none(), missing == "eventTime");
+    }
+    // Scrubbed accounts are told apart.
+    let of = |id: &str, second, account: &str, source: &str| {
+        let mut record = authorized(id, second, &format!("sgr-{id}"), 22, source);
+        record["recipientAccountId"] = json!(account);
+        record
+    };
+    let heard = replay_records(&[
+        of("a", 10, "ACCOUNT_A", "8.0.0.0/9"),
+        of("b", 20, "ACCOUNT_B", "8.128.0.0/9"),
+    ]);
+    assert_eq!(heard.verdict("b", ADMIN), "undecided");
+}
+
+#[test]
+fn what_keeps_coming_back_is_told() {
+    let mut records = Vec::new();
+    for n in 0..3 {
+        let rule = format!("sgr-{n}");
+        let mut open = authorized(&format!("open-{n}"), n * 100, &rule, 22, "0.0.0.0/0");
+        open["userAgent"] = json!("APN/1.0 HashiCorp/1.0 Terraform/1.9.2");
+        open["userIdentity"]["arn"] = json!("arn:aws:iam::123456789012:user/pipeline");
+        records.push(open);
+        records.push(revoked(&format!("close-{n}"), n * 100 + 50, &[&rule]));
+    }
+    let heard = replay_records(&records);
+    let flapping = heard.summary.flapping();
+    let [(resource, element, what)] = flapping.as_slice() else {
+        panic!("{flapping:?}")
+    };
+    assert!(resource.ends_with("sg-1"));
+    assert_eq!(*element, "tcp/22 from 0.0.0.0/0");
+    assert_eq!((what.opened, what.closed), (3, 3));
+    assert!(what.openers.iter().any(|o| o.ends_with("user/pipeline")));
+    assert!(what.closers.iter().any(|o| o.ends_with("user/maya")));
+    let pipelines: Vec<_> = heard.summary.pipelines.iter().collect();
+    assert_eq!(
+        (pipelines.len(), *pipelines[0].1, pipelines[0].0.tool),
+        (1, 3, "Terraform")
+    );
+}
+
+#[test]
+fn a_group_that_is_named_only_by_its_name_is_followed_by_it() {
+    let by_name = |id: &str, second, source: &str| {
+        let request = json!({"groupName": "default", "cidrIp": source, "ipProtocol": "tcp", "fromPort": 22,
+            "toPort": 22, "ipPermissions": {}});
+        record(
+            id,
+            second,
+            "AuthorizeSecurityGroupIngress",
+            request,
+            json!({"_return": true}),
+        )
+    };
+    let heard = replay_records(&[
+        by_name("a", 10, "8.0.0.0/9"),
+        by_name("b", 20, "8.128.0.0/9"),
+    ]);
+    assert_eq!(heard.verdict("b", ADMIN), "violated");
+    assert_eq!(
+        heard.of("b").outcomes[0].resource.as_deref(),
+        Some("default")
+    );
+}
+
+#[test]
+fn nothing_is_decided_on_an_empty_bundle() {
+    let bundle = undrift_core::policy::Bundle::of(
+        &[],
+        &undrift_core::policy::Settings::default(),
+        &undrift_core::policy::Exemptions::default(),
+        undrift_documents::kinds(),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = crate::support::lines(
+        folder.path(),
+        &[authorized("a", 10, "sgr-1", 22, "0.0.0.0/0")],
+    );
+    let heard = crate::support::replay_by(&bundle.unwrap(), &[path], true);
+    assert_eq!(heard.judged.len(), 1);
+    assert!(heard.judged[0].outcomes.is_empty());
+    assert_ne!(Decision::Act, Decision::Leave(Why::Compliant));
+}
