@@ -112,7 +112,7 @@ fn what_is_no_policy_is_told_from_what_is() {
             2,
             "known are ec2-security-group-open-admin-ports",
         ),
-        ("events.json", 2, "can't be explained yet"),
+        ("events.json", 3, "events.json"),
         ("7f3a2b1c-0000-4000-8000-000000000000", 2, "`undrift show`"),
         ("policies/settings.yaml", 2, "is no policy"),
         ("no-such.yaml", 3, "no-such.yaml"),
@@ -147,4 +147,119 @@ fn exemptions_that_have_ended_or_hardly_end_are_worth_a_look() {
     ] {
         assert!(said.contains(line), "{said}");
     }
+}
+
+/// Ssh opened to the world, in the flat form, and narrowed again; a read; a failed call.
+fn events() -> Vec<Value> {
+    let record = |id: &str, second: u8, name: &str, request: Value, response: Value| {
+        serde_json::json!({
+            "eventVersion": "1.11", "eventID": id, "eventTime": format!("2026-03-01T10:00:{second:02}Z"),
+            "eventSource": "ec2.amazonaws.com", "eventName": name, "awsRegion": "eu-central-1",
+            "recipientAccountId": "123456789012", "sourceIPAddress": "198.51.100.7",
+            "userIdentity": {"type": "AssumedRole", "principalId": "AROA1:maya", "accountId": "123456789012",
+                "arn": "arn:aws:sts::123456789012:assumed-role/Dev/maya",
+                "sessionContext": {"sessionIssuer": {"type": "Role", "arn": "arn:aws:iam::123456789012:role/Dev"}}},
+            "requestParameters": request, "responseElements": response,
+        })
+    };
+    let rule = |source: &str| {
+        serde_json::json!({"ModifySecurityGroupRulesRequest": {"GroupId": "sg-1", "SecurityGroupRule": {
+            "SecurityGroupRuleId": "sgr-1", "tag": 1, "SecurityGroupRule":
+                {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIpv4": source}}}})
+    };
+    let flat = serde_json::json!({"groupId": "sg-1", "ipPermissions": {}, "ipProtocol": "tcp",
+        "fromPort": 22, "toPort": 22, "cidrIp": "10.0.0.0/8"});
+    let answer = serde_json::json!({"securityGroupRuleSet": {"items": [{"groupId": "sg-1", "isEgress": false,
+        "securityGroupRuleId": "sgr-1", "ipProtocol": "tcp", "fromPort": 22, "toPort": 22,
+        "cidrIpv4": "10.0.0.0/8"}]}});
+    let mut failed = record(
+        "e-4",
+        4,
+        "ModifySecurityGroupRules",
+        rule("0.0.0.0/0"),
+        Value::Null,
+    );
+    failed["errorCode"] = "Client.UnauthorizedOperation".into();
+    vec![
+        record("e-1", 1, "AuthorizeSecurityGroupIngress", flat, answer),
+        record("e-2", 2, "DescribeSecurityGroups", Value::Null, Value::Null),
+        record(
+            "e-3",
+            3,
+            "ModifySecurityGroupRules",
+            rule("0.0.0.0/0"),
+            Value::Null,
+        ),
+        failed,
+    ]
+}
+
+fn with_events() -> tempfile::TempDir {
+    let dir = begun();
+    let lines: Vec<String> = events().iter().map(Value::to_string).collect();
+    fs::write(dir.path().join("events.jsonl"), lines.join("\n")).unwrap();
+    dir
+}
+
+#[test]
+fn an_event_is_explained_step_by_step() {
+    let dir = with_events();
+    let run = undrift(
+        dir.path(),
+        &[
+            "explain",
+            "events.jsonl",
+            "--event",
+            "e-3",
+            "--output",
+            "table",
+        ],
+    );
+    let said = text(&run.stdout);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain-event.txt");
+    if std::env::var_os("UNDRIFT_BLESS").is_some() {
+        fs::write(&file, &said).unwrap();
+    }
+    assert_eq!(said, fs::read_to_string(file).unwrap());
+}
+
+#[test]
+fn each_event_of_a_file_is_explained_and_the_others_counted() {
+    let dir = with_events();
+    let run = undrift(dir.path(), &["explain", "events.jsonl"]);
+    let said: Vec<Value> = text(&run.stdout)
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    let ids: Vec<&str> = said
+        .iter()
+        .map(|s| s["eventID"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["e-1", "e-3"]);
+    assert!(
+        text(&run.stderr).contains("2 events"),
+        "{}",
+        text(&run.stderr)
+    );
+    // Alone, what alters nothing is told why.
+    for (index, why) in [
+        (1, "the call only reads"),
+        (3, "Client.UnauthorizedOperation"),
+    ] {
+        fs::write(dir.path().join("one.json"), events()[index].to_string()).unwrap();
+        let run = undrift(dir.path(), &["explain", "one.json", "--output", "table"]);
+        assert!(text(&run.stdout).contains(why), "{}", text(&run.stdout));
+        assert_eq!(run.status.code(), Some(0));
+    }
+    let run = undrift(dir.path(), &["explain", "events.jsonl", "--event", "e-9"]);
+    assert_eq!(run.status.code(), Some(2));
+    fs::write(dir.path().join("broken.json"), "{\"eventName\": ").unwrap();
+    let run = undrift(dir.path(), &["explain", "broken.json"]);
+    assert_eq!(run.status.code(), Some(3));
+    assert!(
+        text(&run.stderr).contains("broken.json:1"),
+        "{}",
+        text(&run.stderr)
+    );
 }

@@ -22,6 +22,8 @@ use crate::order::{Order, Waiting, What};
 use crate::record::{Head, Reader, Taken};
 use crate::split::{Piece, Place, Splitter};
 
+/// How many faults of one file are told one by one.
+const TOLD: u64 = 1_000;
 /// How many records of one file wait between its reader and the order.
 const AHEAD: usize = 512;
 /// How many cases wait between the order and each judge.
@@ -67,11 +69,18 @@ pub struct Fault {
     pub place: Option<Place>,
     /// Why.
     pub why: String,
+    /// How many places it stands for.
+    pub places: u64,
 }
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { source, place, why } = self;
+        let Self {
+            source,
+            place,
+            why,
+            places: _,
+        } = self;
         match place {
             None => write!(f, "{source}: {why}"),
             Some(Place {
@@ -158,6 +167,7 @@ impl Replay<'_> {
                 source: Source::File(path.clone()),
                 place: None,
                 why: e.to_string(),
+                places: 1,
             });
         }
         let threads = self.threads.max(1);
@@ -221,16 +231,20 @@ impl Replay<'_> {
             if announce.send((index, receiver)).is_err() {
                 return;
             }
-            let fault = |place, why: String| {
-                let source = source.clone();
-                sender
-                    .send(News::Fault(Fault { source, place, why }))
-                    .is_ok()
+            let mut faults = 0;
+            let fault = |place, why: String, places| {
+                let fault = Fault {
+                    source: source.clone(),
+                    place,
+                    why,
+                    places,
+                };
+                sender.send(News::Fault(fault)).is_ok()
             };
             let stream = match open(source, &meters.read) {
                 Ok(stream) => stream,
                 Err(e) => {
-                    fault(None, e.to_string());
+                    fault(None, e.to_string(), 1);
                     continue;
                 }
             };
@@ -294,9 +308,18 @@ impl Replay<'_> {
                     Piece::Fault(why) => (why.to_owned(), false),
                     Piece::Unreadable(e) => (e.to_string(), false),
                 };
-                if !fault(Some(splitter.place(of_record)), why) {
+                faults += 1;
+                if faults <= TOLD && !fault(Some(splitter.place(of_record)), why, 1) {
                     return;
                 }
+            }
+            if faults > TOLD {
+                let more = faults - TOLD;
+                fault(
+                    None,
+                    format!("{more} more places in it can't be read"),
+                    more,
+                );
             }
         }
     }
@@ -365,7 +388,7 @@ impl Desk<'_, '_> {
                 }
                 match receiver.recv_timeout(TELL) {
                     Ok(News::Fault(fault)) => {
-                        self.counts.faults += 1;
+                        self.counts.faults += fault.places;
                         self.watch.fault(&fault);
                     }
                     Ok(News::Waiting(waiting)) => {

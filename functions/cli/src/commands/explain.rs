@@ -1,23 +1,31 @@
 //! `undrift explain`
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use undrift_core::policy::Bundle;
 use undrift_documents::{Document, Documents, did_you_mean, kinds};
+use undrift_replay::{Fault, Judged, Progress, Replay, Watch};
 
-use crate::ending::{Ending, Failure};
-use crate::explain;
+use crate::ending::{Ending, Failure, counted};
+use crate::explain::{self, Section};
 use crate::shell::{BAD, FAINT, GOOD, Shell, plain};
 use crate::tree;
 
-/// Say in words how a policy comes to its verdict, and what then happens
+/// Say in words how a verdict comes about, and what then happens
+///
+/// Of a policy: what it catches and how it judges. Of events in a file, in any of the forms that
+/// `replay` reads: what each one did, what each policy says of it, and what would be done.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A policy: its id or its file
-    // Later also a file of events, and a record.
-    #[arg(value_name = "POLICY")]
+    /// A policy, by its id or its file, or a file of events
+    // Later also a record.
+    #[arg(value_name = "POLICY|EVENT-FILE")]
     subject: String,
+    /// Only the event of this id, where a file has several
+    #[arg(long, value_name = "EVENT-ID")]
+    event: Option<String>,
 }
 
 /// What is to be explained.
@@ -27,7 +35,7 @@ enum Subject {
     /// A policy's file.
     File(PathBuf),
     /// Events in a file.
-    Events,
+    Events(PathBuf),
     /// What was done about one change.
     Record,
 }
@@ -38,8 +46,8 @@ impl Subject {
         let extension = path.extension().and_then(|e| e.to_str());
         match extension {
             Some("yaml" | "yml") => Self::File(path.to_owned()),
-            Some("json" | "jsonl" | "gz") => Self::Events,
-            _ if path.is_file() => Self::Events,
+            Some("json" | "jsonl" | "ndjson" | "gz") => Self::Events(path.to_owned()),
+            _ if path.is_file() || text == "-" => Self::Events(path.to_owned()),
             _ if is_record(text) => Self::Record,
             _ => Self::Policy(text.to_owned()),
         }
@@ -63,9 +71,7 @@ impl Args {
         let (documents, index) = match Subject::of(&self.subject) {
             Subject::Policy(id) => of_id(&id)?,
             Subject::File(file) => of_file(&file)?,
-            Subject::Events => {
-                return later("a file of events", "name a policy by its id or its file");
-            }
+            Subject::Events(file) => return events(shell, &file, self.event.as_deref()),
             Subject::Record => return later("a record", "`undrift show` shows what it holds"),
         };
         let Some(document) = documents.policies.get(index) else {
@@ -74,6 +80,131 @@ impl Args {
         whole(shell, document, &documents)?;
         Ok(Ending::Fine)
     }
+}
+
+/// Each event of a file. Its resources are followed through all events before it in the file.
+fn events(shell: &Shell, file: &Path, only: Option<&str>) -> Result<Ending, Failure> {
+    let documents = tree::documents()?;
+    let reverting = documents.clone().reverting();
+    let bundle = Bundle::read(&reverting.bundle(), kinds())?;
+    let replay = Replay {
+        bundle: &bundle,
+        kinds: kinds(),
+        all: true,
+        threads: 1,
+    };
+    let mut teller = Teller {
+        shell,
+        documents: &documents,
+        only,
+        told: 0,
+        others: Vec::new(),
+        more: 0,
+        failed: None,
+    };
+    let counts = replay.run(&[file.to_owned()], &mut teller);
+    // A file of a few events that concern nobody was named for them.
+    let few = teller.told + teller.others.len() <= FEW && teller.more == 0;
+    for judged in std::mem::take(&mut teller.others) {
+        if few && teller.failed.is_none() {
+            teller.tell(&judged);
+        } else {
+            teller.more += 1;
+        }
+    }
+    if let Some(failure) = teller.failed {
+        return Err(failure);
+    }
+    if let (Some(id), 0) = (only, teller.told) {
+        let id: String = plain(id).chars().take(100).collect();
+        return Err(Failure::Subject(format!(
+            "{} holds no event `{id}`",
+            file.display()
+        )));
+    }
+    if teller.more > 0 {
+        shell.note(format!(
+            "{FAINT}and{FAINT:#} {} that no policy looks at and that alter nothing it follows",
+            counted(teller.more, "event", "events")
+        ));
+    }
+    Ok(if counts.faults > 0 || counts.files == 0 {
+        Ending::Blind
+    } else {
+        Ending::Fine
+    })
+}
+
+/// How many events that concern nobody are told of, where a file holds no others.
+const FEW: usize = 3;
+
+/// Explains events as they come.
+struct Teller<'t> {
+    shell: &'t Shell,
+    documents: &'t Documents,
+    only: Option<&'t str>,
+    told: usize,
+    others: Vec<Judged>,
+    more: usize,
+    failed: Option<Failure>,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, judged: &Judged) {
+        if self.told > 0 && !self.shell.is_json() {
+            self.failed = self.shell.line("").err();
+        }
+        self.told += 1;
+        let said = of_event(self.shell, judged, self.documents);
+        self.failed = self.failed.take().or(said.err());
+    }
+}
+
+impl Watch for Teller<'_> {
+    fn judged(&mut self, judged: &Judged) -> ControlFlow<()> {
+        match self.only {
+            Some(id) if judged.head.id.as_deref() == Some(id) => self.tell(judged),
+            Some(_) => {}
+            None if judged.change.is_some() => self.tell(judged),
+            None if self.others.len() < FEW => self.others.push(judged.clone()),
+            None => self.more += 1,
+        }
+        if self.failed.is_some() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        self.shell.note(format!(
+            "{BAD}left out:{BAD:#} {}",
+            plain(&fault.to_string())
+        ));
+    }
+
+    fn progress(&mut self, _: Progress) {}
+}
+
+fn of_event(shell: &Shell, judged: &Judged, documents: &Documents) -> Result<(), Failure> {
+    let head = &judged.head;
+    let time = head.time.map(|t| t.to_string());
+    let sections = explain::event(judged, documents, kinds());
+    if shell.is_json() {
+        return shell.json(&json!({
+            "eventID": head.id,
+            "eventName": head.name,
+            "eventTime": time,
+            "sections": sections,
+        }));
+    }
+    shell.line(format!(
+        "{GOOD}{}{GOOD:#} {} {FAINT}{}{FAINT:#}",
+        plain(head.name.as_deref().unwrap_or("no name")),
+        time.unwrap_or_default(),
+        plain(head.id.as_deref().unwrap_or("no id"))
+    ))?;
+    print(shell, sections)
 }
 
 /// The tree's documents, and the place of the policy of that id.
@@ -140,6 +271,12 @@ fn whole(shell: &Shell, document: &Document, documents: &Documents) -> Result<()
         severity.as_str().unwrap_or_default(),
         document.file.display()
     ))?;
+    print(shell, sections)?;
+    shell.line(format!("\n{FAINT}How records name it{FAINT:#}"))?;
+    shell.line(format!("  policy {digest}\n  bundle {}", bundle.digest))
+}
+
+fn print(shell: &Shell, sections: Vec<Section>) -> Result<(), Failure> {
     for section in sections {
         shell.line(format!("\n{FAINT}{}{FAINT:#}", section.about))?;
         for line in section.says {
@@ -151,6 +288,5 @@ fn whole(shell: &Shell, document: &Document, documents: &Documents) -> Result<()
             }
         }
     }
-    shell.line(format!("\n{FAINT}How records name it{FAINT:#}"))?;
-    shell.line(format!("  policy {digest}\n  bundle {}", bundle.digest))
+    Ok(())
 }

@@ -59,7 +59,8 @@ impl Args {
             shell,
             all: self.all,
             summary: Summary::default(),
-            faults: 0,
+            told: 0,
+            more: 0,
             failed: None,
             bar: Bar::new(shell),
         };
@@ -69,10 +70,10 @@ impl Args {
         if let Some(failure) = printer.failed {
             return Err(failure);
         }
-        if printer.faults > SHOWN {
+        if printer.more > 0 {
             shell.note(format!(
                 "{BAD}left out:{BAD:#} {} more places that can't be read",
-                history::number(printer.faults - SHOWN)
+                history::number(printer.more)
             ));
         }
         for line in history::summary(&counts, &printer.summary, start.elapsed()) {
@@ -110,7 +111,8 @@ struct Printer<'s> {
     shell: &'s Shell,
     all: bool,
     summary: Summary,
-    faults: u64,
+    told: u64,
+    more: u64,
     failed: Option<Failure>,
     bar: Bar,
 }
@@ -169,8 +171,10 @@ impl Watch for Printer<'_> {
     }
 
     fn fault(&mut self, fault: &Fault) {
-        self.faults += 1;
-        if self.faults <= SHOWN {
+        if self.told >= SHOWN {
+            self.more += fault.places;
+        } else {
+            self.told += 1;
             self.bar.clear();
             self.shell.note(format!(
                 "{BAD}left out:{BAD:#} {}",

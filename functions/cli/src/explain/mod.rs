@@ -1,8 +1,10 @@
 //! How a verdict comes about, in words.
 
+mod event;
 mod mode;
 mod policy;
 
+pub(crate) use event::event;
 pub(crate) use policy::policy;
 
 use serde::Serialize;

@@ -12,7 +12,8 @@ pub(super) fn word(mode: Mode) -> &'static str {
     }
 }
 
-fn does(mode: Mode) -> &'static str {
+/// What a mode does about what is wrong.
+pub(super) fn does(mode: Mode) -> &'static str {
     match mode {
         Mode::Observe => "it is recorded and people are told",
         Mode::Approve => "the revert is prepared and waits for a person",
