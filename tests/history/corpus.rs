@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use undrift_core::change::{Change, Decoded, decode};
 use undrift_core::judge::Verdict;
-use undrift_core::kind::{Effect, Kind, Lookup, Target, Touch};
+use undrift_core::kind::{Before, Effect, Kind, Lookup, Target, Touch};
 use undrift_core::route::route;
 use undrift_documents::kinds;
 use undrift_tests::verdicts::{Expected, corpus, rows};
@@ -45,8 +45,7 @@ fn did(kind: &dyn Kind, change: &Change) -> (String, Vec<String>) {
     let one = |touch: &Touch| {
         let facet = &touch.facets[0];
         let element = match (&touch.after, &touch.before, &touch.target) {
-            (Some(e), _, _) | (None, undrift_core::kind::Before::Was(e), _) => e.clone(),
-            (None, _, Target::Like(e)) => e.clone(),
+            (Some(e), _, _) | (None, Before::Was(e), _) | (None, _, Target::Like(e)) => e.clone(),
             _ => panic!("{touch:?}"),
         };
         let sign = match (&touch.after, touch.facets.len()) {

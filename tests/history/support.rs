@@ -103,6 +103,10 @@ pub(crate) fn lines(folder: &Path, records: &[Value]) -> PathBuf {
     path
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is written where it is used"
+)]
 /// A record about a group `sg-1`, so many seconds into a day.
 pub(crate) fn record(id: &str, second: u32, name: &str, request: Value, response: Value) -> Value {
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);

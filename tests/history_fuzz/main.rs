@@ -214,7 +214,7 @@ fn records() {
         let (mut lines, mut never) = (Vec::new(), Vec::new());
         for n in 0..40 {
             let mut record = dice.record();
-            for _ in 0..1 + dice.roll(3) {
+            for _ in 0..=dice.roll(3) {
                 spoil(dice, &mut record, 0);
             }
             let id = format!("e-{n}");

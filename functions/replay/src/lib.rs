@@ -5,19 +5,22 @@
 //!
 //! | thread | module | does |
 //! |---|---|---|
-//! | readers, one per core | `files` | finds and inflates, bounded |
+//! | readers, one per core | `reading` | takes file after file |
+//! | | `files` | finds and inflates, bounded |
 //! | | `split`, `skim` | cuts the stream into records; what concerns nobody is never parsed |
 //! | | `record` | parses, decodes, tells what was touched |
-//! | the caller's | `order` | puts changes into the order of their time |
+//! | the caller's | `desk`, `order` | puts changes into the order of their time, sends them to judges |
 //! | judges, one per core | `court` | follows each resource, judges each change |
-//! | the caller's | `replay` | gives what was judged, in order |
+//! | the caller's | `desk` | gives what was judged, in order |
 //!
 //! Memory is flat: what is held back to be ordered, the states that are followed, and one record
 //! per reader all have limits.
 
 mod court;
+mod desk;
 mod files;
 mod order;
+mod reading;
 mod record;
 mod replay;
 mod skim;

@@ -123,14 +123,17 @@ impl Summary {
             of.violated += 1;
             of.act += u64::from(act);
         };
-        bounded(&mut self.actors, actor.to_owned()).map(count);
+        let of_actor = bounded(&mut self.actors, actor.to_owned());
+        of_actor.into_iter().for_each(count);
         if let Some(time) = judged.head.time {
             let day: String = time.to_string().chars().take_while(|c| *c != 'T').collect();
-            bounded(&mut self.days, day).map(count);
+            bounded(&mut self.days, day).into_iter().for_each(count);
         }
         if let (true, Some(tool)) = (act, automation(&change.actor)) {
             let actor = actor.to_owned();
-            bounded(&mut self.pipelines, Pipeline { actor, tool }).map(|n| *n += 1);
+            if let Some(n) = bounded(&mut self.pipelines, Pipeline { actor, tool }) {
+                *n += 1;
+            }
         }
     }
 

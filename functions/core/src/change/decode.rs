@@ -98,12 +98,11 @@ pub fn decode(record: Value) -> Result<Decoded, DecodeError> {
     let source = named("eventSource", EventSource::parse(source))?;
     let mut assumed = Vec::new();
     let id = text_of(&record, "eventID").and_then(|t| EventId::parse(t).ok());
-    let id = match id {
-        Some(id) => id,
-        None => {
-            assumed.push(Assumed::Id);
-            named("eventID", EventId::parse(&digest(&record)))?
-        }
+    let id = if let Some(id) = id {
+        id
+    } else {
+        assumed.push(Assumed::Id);
+        named("eventID", EventId::parse(&digest(&record)))?
     };
     let mut stand_in = |what, is_there: bool| {
         if !is_there {

@@ -1,0 +1,250 @@
+//! Where what was read comes in and is sent to the judges, and what was judged goes out in order.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use undrift_core::change::{Assumed, Change};
+use undrift_core::kind::KindError;
+use undrift_core::route::Routed;
+
+use crate::court::{Case, Key, Part, untold};
+use crate::order::{Order, Waiting, What};
+use crate::reading::{Announced, Meters, News};
+use crate::replay::{Counts, Judged, Progress, Replay, Watch};
+
+/// How often progress is told.
+const TELL: Duration = Duration::from_millis(100);
+
+/// The desk.
+pub(crate) struct Desk<'d, 'r> {
+    pub(crate) replay: &'d Replay<'r>,
+    pub(crate) courts: Vec<SyncSender<Case>>,
+    pub(crate) judged: Receiver<(u64, Part)>,
+    /// Records that are given out once all their parts are judged and all before them are given.
+    pub(crate) open: BTreeMap<u64, (Judged, usize)>,
+    /// How many parts are being judged.
+    pub(crate) asked: usize,
+    pub(crate) number: u64,
+    pub(crate) youngest: Option<Timestamp>,
+    pub(crate) ended: bool,
+    pub(crate) counts: &'d mut Counts,
+    pub(crate) watch: &'d mut dyn Watch,
+}
+
+impl Desk<'_, '_> {
+    /// Takes in all news of so many files, in their order, and gives out all that is judged.
+    pub(crate) fn run(
+        &mut self,
+        announced: &Receiver<Announced>,
+        files: usize,
+        meters: &Meters,
+        of: u64,
+    ) {
+        let mut order = Order::default();
+        let mut early = BTreeMap::new();
+        let progress = |watch: &mut dyn Watch| {
+            watch.progress(Progress {
+                read: meters.read.load(Ordering::Relaxed),
+                of,
+                records: meters.records.load(Ordering::Relaxed),
+            });
+        };
+        let mut told = Instant::now();
+        for index in 0..files {
+            // Files are taken in order, but readers may announce them otherwise.
+            let receiver = loop {
+                if let Some(receiver) = early.remove(&index) {
+                    break receiver;
+                }
+                match announced.recv() {
+                    Ok((index, receiver)) => early.insert(index, receiver),
+                    Err(_) => return,
+                };
+            };
+            loop {
+                if told.elapsed() >= TELL {
+                    progress(self.watch);
+                    told = Instant::now();
+                }
+                match receiver.recv_timeout(TELL) {
+                    Ok(News::Fault(fault)) => {
+                        self.counts.faults += fault.places;
+                        self.watch.fault(&fault);
+                    }
+                    Ok(News::Waiting(waiting)) => {
+                        if !order.push(waiting) {
+                            self.counts.again += 1;
+                        }
+                        while order.is_full() && !self.ended {
+                            self.second(order.next_second());
+                        }
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+                if self.ended {
+                    // Readers that wait to be heard wake up as their channels go.
+                    meters.stop.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+        loop {
+            let second = order.next_second();
+            if second.is_empty() || self.ended {
+                break;
+            }
+            self.second(second);
+            if told.elapsed() >= TELL {
+                progress(self.watch);
+                told = Instant::now();
+            }
+        }
+        self.courts.clear();
+        while let Ok(part) = self.judged.recv() {
+            self.take(part);
+        }
+        self.give();
+    }
+
+    /// Sends the changes of one second to their judges, those of one resource together.
+    fn second(&mut self, second: Vec<Waiting>) {
+        let mut cases: BTreeMap<(Key, u64), Case> = BTreeMap::new();
+        let time = second.first().map(|w| w.time);
+        let is_late = self.youngest > time;
+        self.youngest = self.youngest.max(time);
+        for waiting in second {
+            let number = self.number;
+            self.number += 1;
+            let mut judged = Judged {
+                head: *waiting.head,
+                change: None,
+                why: None,
+                parts: Vec::new(),
+                outcomes: Vec::new(),
+            };
+            let mut parts = 0;
+            if let What::Other(why) = waiting.what {
+                judged.why = Some(why);
+            } else if let What::Change(touching) = waiting.what {
+                self.counts.late += u64::from(is_late);
+                let change = Arc::new(touching.change);
+                judged.change = Some(Arc::clone(&change));
+                let place = (touching.account, touching.region);
+                match touching.touched {
+                    Ok(touched) => {
+                        parts = touched.len();
+                        send_to(&mut cases, number, &change, place, touched);
+                    }
+                    Err(e) => self.cannot(&mut judged, &change, &e),
+                }
+            }
+            self.open.insert(number, (judged, parts));
+        }
+        for ((key, _), case) in cases {
+            let mut hasher = DefaultHasher::new();
+            key.hash(&mut hasher);
+            let court = usize::try_from(hasher.finish() % self.courts.len().max(1) as u64);
+            self.asked += case.changes.len();
+            self.send(court.unwrap_or(0), case);
+        }
+        self.give();
+    }
+
+    fn cannot(&self, judged: &mut Judged, change: &Change, error: &KindError) {
+        let why = error.to_string();
+        judged.outcomes = untold(self.replay.bundle, change, &why);
+        judged.why = Some(why);
+    }
+
+    /// Hands a case to a judge; takes what is done meanwhile, so that nobody waits for each other.
+    fn send(&mut self, court: usize, case: Case) {
+        let mut case = Some(case);
+        while let (Some(this), Some(court)) = (case.take(), self.courts.get(court)) {
+            match court.try_send(this) {
+                Ok(()) => {}
+                Err(TrySendError::Full(back)) => {
+                    case = Some(back);
+                    match self.judged.recv() {
+                        Ok(part) => self.take(part),
+                        Err(_) => return,
+                    }
+                }
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+    }
+
+    fn take(&mut self, (number, part): (u64, Part)) {
+        self.asked = self.asked.saturating_sub(1);
+        if let Some((judged, left)) = self.open.get_mut(&number) {
+            *left = left.saturating_sub(1);
+            judged.outcomes.extend(part.outcomes.iter().cloned());
+            judged.parts.push(part);
+        }
+    }
+
+    /// Gives out what is ready and whose turn it is.
+    fn give(&mut self) {
+        while let Ok(part) = self.judged.try_recv() {
+            self.take(part);
+        }
+        while let Some(entry) = self.open.first_entry() {
+            if entry.get().1 > 0 || self.ended {
+                return;
+            }
+            let (mut judged, _) = entry.remove();
+            judged
+                .parts
+                .sort_by(|a, b| (&a.kind, &a.resource).cmp(&(&b.kind, &b.resource)));
+            if judged.outcomes.is_empty() {
+                if !self.replay.all {
+                    // It may still matter to whoever follows what was opened and closed.
+                    if judged.parts.is_empty() {
+                        continue;
+                    }
+                }
+            } else {
+                self.counts.routed += 1;
+            }
+            if self.watch.judged(&judged).is_break() {
+                self.ended = true;
+            }
+        }
+    }
+}
+
+/// Puts a change into the cases of the resources that it touched.
+fn send_to(
+    cases: &mut BTreeMap<(Key, u64), Case>,
+    number: u64,
+    change: &Arc<Change>,
+    (account, region): (String, String),
+    touched: Vec<Routed>,
+) {
+    // A change whose time isn't known is of no second.
+    let alone = if change.assumed.contains(&Assumed::Time) {
+        number + 1
+    } else {
+        0
+    };
+    for routed in touched {
+        let key = Key {
+            account: account.clone(),
+            region: region.clone(),
+            kind: routed.kind,
+            resource: routed.resource,
+        };
+        let case = cases.entry((key.clone(), alone)).or_insert_with(|| Case {
+            key,
+            changes: Vec::new(),
+        });
+        case.changes
+            .push((number, Arc::clone(change), routed.effect));
+    }
+}
