@@ -17,18 +17,20 @@ use crate::order::{Order, Waiting, What};
 use crate::reading::{Announced, Meters, News};
 use crate::replay::{Counts, Judged, Progress, Replay, Watch};
 
+/// How many cases go to a judge at once: waking one costs as much as a case.
+const AT_ONCE: usize = 32;
 /// How often progress is told.
 const TELL: Duration = Duration::from_millis(100);
 
 /// The desk.
 pub(crate) struct Desk<'d, 'r> {
     pub(crate) replay: &'d Replay<'r>,
-    pub(crate) courts: Vec<SyncSender<Case>>,
-    pub(crate) judged: Receiver<(u64, Part)>,
+    pub(crate) courts: Vec<SyncSender<Vec<Case>>>,
+    /// Cases that are not yet sent to each judge.
+    pub(crate) pending: Vec<Vec<Case>>,
+    pub(crate) judged: Receiver<Vec<(u64, Part)>>,
     /// Records that are given out once all their parts are judged and all before them are given.
     pub(crate) open: BTreeMap<u64, (Judged, usize)>,
-    /// How many parts are being judged.
-    pub(crate) asked: usize,
     pub(crate) number: u64,
     pub(crate) youngest: Option<Timestamp>,
     pub(crate) ended: bool,
@@ -105,9 +107,13 @@ impl Desk<'_, '_> {
                 told = Instant::now();
             }
         }
+        for court in 0..self.courts.len() {
+            self.flush(court);
+        }
         self.courts.clear();
-        while let Ok(part) = self.judged.recv() {
-            self.take(part);
+        while let Ok(parts) = self.judged.recv() {
+            self.take(parts);
+            self.give();
         }
         self.give();
     }
@@ -150,7 +156,6 @@ impl Desk<'_, '_> {
             let mut hasher = DefaultHasher::new();
             key.hash(&mut hasher);
             let court = usize::try_from(hasher.finish() % self.courts.len().max(1) as u64);
-            self.asked += case.changes.len();
             self.send(court.unwrap_or(0), case);
         }
         self.give();
@@ -162,16 +167,28 @@ impl Desk<'_, '_> {
         judged.why = Some(why);
     }
 
-    /// Hands a case to a judge; takes what is done meanwhile, so that nobody waits for each other.
+    /// Hands a case to a judge, many at once.
     fn send(&mut self, court: usize, case: Case) {
-        let mut case = Some(case);
-        while let (Some(this), Some(court)) = (case.take(), self.courts.get(court)) {
-            match court.try_send(this) {
+        if let Some(pending) = self.pending.get_mut(court) {
+            pending.push(case);
+            if pending.len() >= AT_ONCE {
+                self.flush(court);
+            }
+        }
+    }
+
+    /// Hands a judge what is pending; takes what is done meanwhile, so that nobody waits for each
+    /// other.
+    fn flush(&mut self, court: usize) {
+        let pending = self.pending.get_mut(court).map(std::mem::take);
+        let mut pending = pending.filter(|p| !p.is_empty());
+        while let (Some(cases), Some(court)) = (pending.take(), self.courts.get(court)) {
+            match court.try_send(cases) {
                 Ok(()) => {}
                 Err(TrySendError::Full(back)) => {
-                    case = Some(back);
+                    pending = Some(back);
                     match self.judged.recv() {
-                        Ok(part) => self.take(part),
+                        Ok(parts) => self.take(parts),
                         Err(_) => return,
                     }
                 }
@@ -180,19 +197,20 @@ impl Desk<'_, '_> {
         }
     }
 
-    fn take(&mut self, (number, part): (u64, Part)) {
-        self.asked = self.asked.saturating_sub(1);
-        if let Some((judged, left)) = self.open.get_mut(&number) {
-            *left = left.saturating_sub(1);
-            judged.outcomes.extend(part.outcomes.iter().cloned());
-            judged.parts.push(part);
+    fn take(&mut self, parts: Vec<(u64, Part)>) {
+        for (number, part) in parts {
+            if let Some((judged, left)) = self.open.get_mut(&number) {
+                *left = left.saturating_sub(1);
+                judged.outcomes.extend(part.outcomes.iter().cloned());
+                judged.parts.push(part);
+            }
         }
     }
 
     /// Gives out what is ready and whose turn it is.
     fn give(&mut self) {
-        while let Ok(part) = self.judged.try_recv() {
-            self.take(part);
+        while let Ok(parts) = self.judged.try_recv() {
+            self.take(parts);
         }
         while let Some(entry) = self.open.first_entry() {
             if entry.get().1 > 0 || self.ended {

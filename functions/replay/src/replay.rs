@@ -19,8 +19,8 @@ use crate::reading::{Meters, Reading};
 use crate::record::{Head, Reader};
 use crate::split::Place;
 
-/// How many cases wait between the order and each judge.
-const BEFORE_COURT: usize = 256;
+/// How many bundles of cases wait between the order and each judge.
+const BEFORE_COURT: usize = 8;
 
 /// A run through history.
 #[derive(Debug, Clone, Copy)]
@@ -162,9 +162,9 @@ impl Replay<'_> {
             }
             drop(announce);
             let (done, judged) = channel();
-            let courts: Vec<SyncSender<Case>> = (0..threads)
+            let courts: Vec<SyncSender<Vec<Case>>> = (0..threads)
                 .map(|_| {
-                    let (sender, cases) = sync_channel::<Case>(BEFORE_COURT);
+                    let (sender, cases) = sync_channel::<Vec<Case>>(BEFORE_COURT);
                     let done = done.clone();
                     let mut court = Court::new(self.bundle, self.kinds);
                     scope.spawn(move || hold(&mut court, &cases, &done));
@@ -174,10 +174,10 @@ impl Replay<'_> {
             drop(done);
             let mut desk = Desk {
                 replay: self,
+                pending: (0..threads).map(|_| Vec::new()).collect(),
                 courts,
                 judged,
                 open: BTreeMap::new(),
-                asked: 0,
                 number: 0,
                 youngest: None,
                 ended: false,
@@ -193,13 +193,12 @@ impl Replay<'_> {
     }
 }
 
-/// One judge: takes case after case.
-fn hold(court: &mut Court<'_>, cases: &Receiver<Case>, done: &Sender<(u64, Part)>) {
-    while let Ok(case) = cases.recv() {
-        for part in court.judge(&case) {
-            if done.send(part).is_err() {
-                return;
-            }
+/// One judge: takes cases after cases.
+fn hold(court: &mut Court<'_>, cases: &Receiver<Vec<Case>>, done: &Sender<Vec<(u64, Part)>>) {
+    while let Ok(cases) = cases.recv() {
+        let parts = cases.iter().flat_map(|case| court.judge(case));
+        if done.send(parts.collect()).is_err() {
+            return;
         }
     }
 }

@@ -58,6 +58,7 @@ impl Args {
         let mut printer = Printer {
             shell,
             all: self.all,
+            lines: std::io::BufWriter::new(std::io::stdout()),
             summary: Summary::default(),
             told: 0,
             more: 0,
@@ -70,6 +71,7 @@ impl Args {
         if let Some(failure) = printer.failed {
             return Err(failure);
         }
+        printer.lines.flush()?;
         if printer.more > 0 {
             shell.note(format!(
                 "{BAD}left out:{BAD:#} {} more places that can't be read",
@@ -110,6 +112,8 @@ const SHOWN: u64 = 1_000;
 struct Printer<'s> {
     shell: &'s Shell,
     all: bool,
+    /// JSON needs no taming, and there may be much of it.
+    lines: std::io::BufWriter<std::io::Stdout>,
     summary: Summary,
     told: u64,
     more: u64,
@@ -123,7 +127,9 @@ impl Printer<'_> {
             return Ok(());
         }
         if self.shell.is_json() {
-            return self.shell.json(&Line::of(judged));
+            serde_json::to_writer(&mut self.lines, &Line::of(judged))
+                .map_err(std::io::Error::from)?;
+            return Ok(self.lines.write_all(b"\n")?);
         }
         let lines = history::lines(judged, self.all);
         if !lines.is_empty() {
