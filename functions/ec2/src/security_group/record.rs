@@ -37,11 +37,11 @@ pub(super) fn touched(change: &Change) -> Result<Vec<Touched>, KindError> {
 
 /// The group's id, from the request, the response, or the rules in the response; else its name.
 fn group(change: &Change) -> Result<Lookup, KindError> {
-    let request = wrapped(&change.request, "ModifySecurityGroupRulesRequest");
+    let request = request(change);
     // What can't be read here is told when the rules are.
     let rules = response_rules(change).unwrap_or_default();
-    let id = text(request, &["groupId", "GroupId"])
-        .or_else(|| text(&change.response, &["groupId"]))
+    let id = text(request, &["groupId"])
+        .or_else(|| text(response(change), &["groupId"]))
         .or_else(|| rules.iter().find_map(|r| text(r, &["groupId"])));
     if let Some(id) = id {
         return ResourceId::parse(&id)
@@ -74,7 +74,7 @@ fn authorized(change: &Change, facet: &str) -> Result<Effect, KindError> {
         rules.push(response_rule(shown)?);
     }
     // The response has one rule per source; what it leaves out is found by what it is.
-    for asked in request_rules(&change.request)? {
+    for asked in request_rules(request(change))? {
         if !rules.iter().any(|r| r.substance() == asked.substance()) {
             rules.push(asked);
         }
@@ -104,15 +104,19 @@ fn revoked(change: &Change, facet: &str) -> Result<Effect, KindError> {
         }
         return Ok(Effect::Edited(touches));
     }
-    let ids = ["securityGroupRuleIds", "securityGroupRuleIdSet"];
+    let ids = [
+        "securityGroupRuleIds",
+        "securityGroupRuleIdSet",
+        "securityGroupRuleId",
+    ];
     let mut touches = Vec::new();
-    for item in items(ids.iter().find_map(|m| change.request.get(*m)))? {
+    for item in items(first_of(request(change), &ids))? {
         let id = item.as_str().map(str::to_owned);
-        let id = id.or_else(|| text(item, &["securityGroupRuleId"]));
+        let id = id.or_else(|| text(item, &["securityGroupRuleId", "content"]));
         let id = id.ok_or_else(|| malformed("it has no id".to_owned()))?;
         touches.push(touch(Target::Key(ElementKey(id)), Before::Unknown));
     }
-    for rule in request_rules(&change.request)? {
+    for rule in request_rules(request(change))? {
         touches.push(touch(
             Target::Like(rule.element()),
             Before::Was(rule.element()),
@@ -123,17 +127,11 @@ fn revoked(change: &Change, facet: &str) -> Result<Effect, KindError> {
 
 /// The record of a modify has the new values only, and not which direction a rule is of.
 fn modified(change: &Change) -> Result<Effect, KindError> {
-    let request = wrapped(&change.request, "ModifySecurityGroupRulesRequest");
-    let list = [
-        "SecurityGroupRule",
-        "SecurityGroupRules",
-        "securityGroupRules",
-    ];
+    let list = ["securityGroupRule", "securityGroupRules"];
     let mut touches = Vec::new();
-    for item in items(list.iter().find_map(|m| request.get(*m)))? {
-        let id = text(item, &["SecurityGroupRuleId", "securityGroupRuleId"]);
-        let wanted = ["SecurityGroupRule", "securityGroupRule"];
-        let rule = wanted.iter().find_map(|m| item.get(*m));
+    for item in items(first_of(request(change), &list))? {
+        let id = text(item, &["securityGroupRuleId"]);
+        let rule = member(item, "securityGroupRule");
         let rule = rule.ok_or_else(|| malformed("it has no new values".to_owned()))?;
         let mut rule = api_rule(rule)?;
         rule.id = Some(id.ok_or_else(|| malformed("it has no id".to_owned()))?);
@@ -164,12 +162,12 @@ fn target(rule: &Rule) -> Target {
 
 fn response_rules(change: &Change) -> Result<&[Value], KindError> {
     let lists = ["securityGroupRuleSet", "revokedSecurityGroupRuleSet"];
-    items(lists.iter().find_map(|m| change.response.get(*m)))
+    items(first_of(response(change), &lists))
 }
 
 /// A rule of a response: `SecurityGroupRule` with its first letters lowered.
 fn response_rule(rule: &Value) -> Result<Rule, KindError> {
-    let tags = items(rule.get("tagSet"))?
+    let tags = items(member(rule, "tagSet"))?
         .iter()
         .filter_map(|t| Some((text(t, &["key"])?, text(t, &["value"])?)))
         .collect();
@@ -180,15 +178,15 @@ fn response_rule(rule: &Value) -> Result<Rule, KindError> {
         Some(source) => Source::parse(&source).map_err(malformed)?,
         None => group_source(rule, "referencedGroupId")
             .or_else(|| {
-                let info = rule.get("referencedGroupInfo")?;
+                let info = member(rule, "referencedGroupInfo")?;
                 group_source(info, "groupId")
             })
             .ok_or_else(|| malformed("it has no source".to_owned()))?,
     };
     let mut parsed = Rule::new(
-        &rule.get("ipProtocol").and_then(scalar).unwrap_or_default(),
-        port(rule, &["fromPort"])?,
-        port(rule, &["toPort"])?,
+        &text(rule, &["ipProtocol"]).unwrap_or_default(),
+        port(rule, "fromPort")?,
+        port(rule, "toPort")?,
         source,
         text(rule, &["description"]),
         tags,
@@ -200,20 +198,17 @@ fn response_rule(rule: &Value) -> Result<Rule, KindError> {
 
 /// A `SecurityGroupRuleRequest`, in the API's own or in lowered member names.
 fn api_rule(rule: &Value) -> Result<Rule, KindError> {
-    let get = |names: &[&str]| names.iter().find_map(|n| rule.get(*n));
-    let source = text(rule, &["CidrIpv4", "cidrIpv4"])
-        .or_else(|| text(rule, &["CidrIpv6", "cidrIpv6"]))
-        .or_else(|| text(rule, &["PrefixListId", "prefixListId"]))
-        .or_else(|| text(rule, &["ReferencedGroupId", "referencedGroupId"]))
+    let source = text(rule, &["cidrIpv4"])
+        .or_else(|| text(rule, &["cidrIpv6"]))
+        .or_else(|| text(rule, &["prefixListId"]))
+        .or_else(|| text(rule, &["referencedGroupId"]))
         .ok_or_else(|| malformed("it has no source".to_owned()))?;
     Rule::new(
-        &get(&["IpProtocol", "ipProtocol"])
-            .and_then(scalar)
-            .unwrap_or_default(),
-        port(rule, &["FromPort", "fromPort"])?,
-        port(rule, &["ToPort", "toPort"])?,
+        &text(rule, &["ipProtocol"]).unwrap_or_default(),
+        port(rule, "fromPort")?,
+        port(rule, "toPort")?,
         Source::parse(&source).map_err(malformed)?,
-        text(rule, &["Description", "description"]),
+        text(rule, &["description"]),
         BTreeMap::new(),
     )
     .map_err(malformed)
@@ -230,20 +225,20 @@ const SOURCES: &[(&str, &str)] = &[
 /// The rules of a request: `ipPermissions`, or the flat form that shorthand calls are recorded in.
 fn request_rules(request: &Value) -> Result<Vec<Rule>, KindError> {
     let mut rules = Vec::new();
-    for permission in items(request.get("ipPermissions"))? {
+    for permission in items(member(request, "ipPermissions"))? {
         let mut sources = 0;
-        for (list, member) in SOURCES {
-            for item in items(permission.get(*list))? {
+        for (list, named) in SOURCES {
+            for item in items(member(permission, list))? {
                 sources += 1;
-                let source = match text(item, &[*member]) {
-                    Some(_) if *list == "groups" => group_source(item, member),
+                let source = match text(item, &[*named]) {
+                    Some(_) if *list == "groups" => group_source(item, named),
                     // A default VPC's group may be given by name. Its id is in the answer, if
                     // anywhere; the internet isn't behind it.
                     None if text(item, &["groupName"]).is_some() => continue,
                     Some(source) => Some(Source::parse(&source).map_err(malformed)?),
                     None => None,
                 };
-                let source = source.ok_or_else(|| malformed(format!("it has no {member}")))?;
+                let source = source.ok_or_else(|| malformed(format!("it has no {named}")))?;
                 rules.push(permitted(permission, source, text(item, &["description"]))?);
             }
         }
@@ -264,12 +259,9 @@ fn permitted(
     description: Option<String>,
 ) -> Result<Rule, KindError> {
     Rule::new(
-        &permission
-            .get("ipProtocol")
-            .and_then(scalar)
-            .unwrap_or_default(),
-        port(permission, &["fromPort"])?,
-        port(permission, &["toPort"])?,
+        &text(permission, &["ipProtocol"]).unwrap_or_default(),
+        port(permission, "fromPort")?,
+        port(permission, "toPort")?,
         source,
         description,
         BTreeMap::new(),
@@ -277,9 +269,9 @@ fn permitted(
     .map_err(malformed)
 }
 
-fn group_source(pair: &Value, member: &str) -> Option<Source> {
+fn group_source(pair: &Value, name: &str) -> Option<Source> {
     Some(Source::Group {
-        id: text(pair, &[member])?,
+        id: text(pair, &[name])?,
         account: text(pair, &["userId"]),
     })
 }
@@ -292,14 +284,14 @@ fn malformed(why: String) -> KindError {
 }
 
 /// The members of a list in any of the ways records write one: `{"items": […]}`, a plain array,
-/// one object for a list of one, `{}`, `""` or null for none. Anything else hides what was there.
+/// `{"item": …}`, one object for a list of one, `{}`, `""` or null for none. Anything else hides what was there.
 fn items(list: Option<&Value>) -> Result<&[Value], KindError> {
     let hidden = || malformed("a list in it is hidden or cut".to_owned());
     match list {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::String(text)) if text.is_empty() => Ok(&[]),
         Some(Value::Array(all)) => Ok(all),
-        Some(Value::Object(members)) => match members.get("items") {
+        Some(Value::Object(members)) => match members.get("items").or(members.get("item")) {
             Some(Value::Array(all)) => Ok(all),
             Some(Value::Null) => Ok(&[]),
             Some(one @ Value::Object(_)) => Ok(std::slice::from_ref(one)),
@@ -312,8 +304,8 @@ fn items(list: Option<&Value>) -> Result<&[Value], KindError> {
 }
 
 /// A port, absent where the protocol has none.
-fn port(rule: &Value, names: &[&str]) -> Result<Option<i32>, KindError> {
-    match names.iter().find_map(|n| rule.get(*n)) {
+fn port(rule: &Value, name: &str) -> Result<Option<i32>, KindError> {
+    match member(rule, name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
         Some(value) => integer(value)
@@ -322,14 +314,33 @@ fn port(rule: &Value, names: &[&str]) -> Result<Option<i32>, KindError> {
     }
 }
 
-fn wrapped<'v>(request: &'v Value, wrapper: &str) -> &'v Value {
-    request.get(wrapper).unwrap_or(request)
+/// The request; in newer calls it is one member of the record's, its names in capitals.
+fn request(change: &Change) -> &Value {
+    let wrapper = format!("{}Request", change.name);
+    change.request.get(wrapper).unwrap_or(&change.request)
 }
 
-fn text(value: &Value, members: &[&str]) -> Option<String> {
-    members
-        .iter()
-        .find_map(|m| value.get(*m))
-        .and_then(scalar)
-        .filter(|t| !t.is_empty())
+/// The answer, which may be wrapped as the request is.
+fn response(change: &Change) -> &Value {
+    let wrapper = format!("{}Response", change.name);
+    change.response.get(wrapper).unwrap_or(&change.response)
+}
+
+/// A member by its name in lower or upper camel case.
+fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let members = value.as_object()?;
+    members.get(name).or_else(|| {
+        let mut chars = name.chars();
+        let first = chars.next()?.to_ascii_uppercase();
+        members.get(&format!("{first}{}", chars.as_str()))
+    })
+}
+
+fn first_of<'v>(value: &'v Value, names: &[&str]) -> Option<&'v Value> {
+    names.iter().find_map(|n| member(value, n))
+}
+
+fn text(value: &Value, names: &[&str]) -> Option<String> {
+    let found = names.iter().filter_map(|n| member(value, n));
+    found.filter_map(scalar).find(|text| !text.is_empty())
 }
