@@ -63,7 +63,9 @@ pub(crate) fn lines(judged: &Judged, all: bool) -> Vec<String> {
         let id = resource.map_or("a resource that isn't shown".to_owned(), |r| {
             plain(short(r))
         });
-        lines.push(format!("{time}  {would}  {id}  by {by}: {name}"));
+        lines.push(format!("{time}  {would}  {id}  by {by}"));
+        let place = resource.map_or(String::new(), |arn| place(arn));
+        lines.push(format!("    {FAINT}{name}{place}{FAINT:#}"));
         let mut shown: Vec<(String, Vec<&str>)> = Vec::new();
         for outcome in own().filter(open) {
             let mut says: Vec<String> = outcome.evidence.iter().map(|e| plain(&e.shown)).collect();
@@ -107,6 +109,15 @@ fn would<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> String {
 /// What an ARN names, with its type.
 fn short(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).unwrap_or(arn)
+}
+
+/// The account and region of an ARN, in words.
+fn place(arn: &str) -> String {
+    let mut parts = arn.splitn(6, ':').skip(3);
+    match (parts.next(), parts.next()) {
+        (Some(region), Some(account)) => format!(" in {} {}", plain(account), plain(region)),
+        _ => String::new(),
+    }
 }
 
 /// What a run came to.
@@ -156,7 +167,8 @@ pub(crate) fn summary(counts: &Counts, summary: &Summary, took: Duration) -> Vec
             .into_iter()
             .map(|(resource, element, f)| {
                 let names = |all: &BTreeSet<String>| {
-                    let names: Vec<String> = all.iter().take(3).map(|n| plain(n)).collect();
+                    let names = all.iter().take(3);
+                    let names: Vec<String> = names.map(|n| plain(short(n))).collect();
                     names.join(", ")
                 };
                 let closed = match f.closed {

@@ -236,7 +236,7 @@ fn the_sum_names_policies_people_and_automation() {
     let lines = String::from_utf8(run.stdout.clone()).unwrap();
     assert!(
         lines.contains(
-            "would be reverted  security-group/sg-1  by Dev: AuthorizeSecurityGroupIngress"
+            "would be reverted  security-group/sg-1  by Dev\n    AuthorizeSecurityGroupIngress in 123456789012 eu-central-1\n"
         ),
         "{lines}"
     );
