@@ -180,6 +180,7 @@ async fn published_records_are_judged_as_a_person_would_and_reverted_exactly() {
                 );
                 assert_eq!(&after, before, "{id}");
             }
+            Expected::Undecided => panic!("{id}: no record about groups is undecided"),
             Expected::Failed | Expected::NotJudged => {
                 assert!(record.is_none(), "{id} has a record: {record:?}");
                 assert_eq!(&after, before, "{id}");

@@ -13,6 +13,8 @@ pub enum Expected {
     Violated,
     /// A policy listens and finds nothing.
     Compliant,
+    /// A policy listens and can't tell.
+    Undecided,
     /// The call failed: never looked at.
     Failed,
     /// No policy listens to the event.
@@ -30,7 +32,7 @@ pub struct Row {
     pub policies: Vec<String>,
     /// The resource it names.
     pub resource: String,
-    /// What it did to it, in words; `+` added, `-` removed, `~` changed.
+    /// What it did to it, in words; `+` added, `-` removed, `~` changed, or it isn't clear.
     pub did: Vec<String>,
 }
 
@@ -48,13 +50,14 @@ pub fn rows() -> Vec<Row> {
                 expected: match expected.as_str() {
                     "violated" => Expected::Violated,
                     "compliant" => Expected::Compliant,
+                    "undecided" => Expected::Undecided,
                     "failed" => Expected::Failed,
                     "not_judged" => Expected::NotJudged,
                     other => panic!("{id}: `{other}` is no verdict"),
                 },
                 policies: policies
                     .split_whitespace()
-                    .map(|p| format!("ec2-security-group-open-{p}"))
+                    .map(|p| format!("ec2-{p}"))
                     .collect(),
                 resource: next(),
                 did: next()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use undrift_core::change::Actor;
+use undrift_core::change::{Actor, Assumed, Change};
 use undrift_core::decide::Decision;
 use undrift_core::judge::Verdict;
 use undrift_replay::{Counts, Judged, Outcome, Summary};
@@ -64,7 +64,7 @@ pub(crate) fn lines(judged: &Judged, all: bool) -> Vec<String> {
             plain(short(r))
         });
         lines.push(format!("{time}  {would}  {id}  by {by}"));
-        let place = resource.map_or(String::new(), |arn| place(arn));
+        let place = judged.change.as_ref().map_or(String::new(), |c| place(c));
         lines.push(format!("    {FAINT}{name}{place}{FAINT:#}"));
         let mut shown: Vec<(String, Vec<&str>)> = Vec::new();
         for outcome in own().filter(open) {
@@ -111,12 +111,21 @@ fn short(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).unwrap_or(arn)
 }
 
-/// The account and region of an ARN, in words.
-fn place(arn: &str) -> String {
-    let mut parts = arn.splitn(6, ':').skip(3);
-    match (parts.next(), parts.next()) {
-        (Some(region), Some(account)) => format!(" in {} {}", plain(account), plain(region)),
-        _ => String::new(),
+/// Where a change was made, as far as its record says.
+fn place(change: &Change) -> String {
+    let known = |what, text: &str| {
+        let known = !change.assumed.contains(&what);
+        known.then(|| format!(" {}", plain(text)))
+    };
+    let parts = [
+        known(Assumed::Account, change.account.as_str()),
+        known(Assumed::Region, change.region.as_str()),
+    ];
+    let parts: String = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        parts
+    } else {
+        format!(" in{parts}")
     }
 }
 

@@ -129,7 +129,14 @@ impl Followed {
                 effect,
             })
             .collect();
-        let worlds = self.worlds(kind, &ambiguous);
+        // A facet that nothing is known of is not an empty one, and is listed as partly known.
+        for facet in kind.facets() {
+            self.image
+                .facets
+                .entry(FacetName::from(*facet))
+                .or_default();
+        }
+        let worlds = self.worlds(kind, &effects, &ambiguous);
         let history = before.history(moment);
         let scales = weigh_among(
             kind,
@@ -201,8 +208,14 @@ impl Followed {
     fn worlds(
         &self,
         kind: &dyn Kind,
+        effects: &[Effect],
         ambiguous: &BTreeSet<(ElementPath, Vec<FacetName>)>,
     ) -> Vec<World> {
+        let touches = effects.iter().flat_map(|effect| match effect {
+            Effect::Edited(touches) => touches.as_slice(),
+            _ => &[],
+        });
+        let touched: BTreeSet<&FacetName> = touches.flat_map(|t| &t.facets).collect();
         let mut worlds = Vec::new();
         let mut fuller = self.image.clone();
         let mut partial = Vec::new();
@@ -212,13 +225,16 @@ impl Followed {
             .keys()
             .filter(|f| !self.whole.contains(*f))
         {
-            for element in kind.unseen(facet) {
+            let unseen = kind.unseen(facet);
+            if !unseen.is_empty() && touched.contains(facet) {
+                partial.push(facet.0.as_str());
+            }
+            for element in unseen {
                 if let Ok((key, element)) = kind.element(facet, &element) {
                     let facet = facet.clone();
                     fuller.set(&ElementPath { facet, key }, Some(element));
                 }
             }
-            partial.push(facet.0.as_str());
         }
         if !partial.is_empty() {
             let facets = partial.join(" and ");

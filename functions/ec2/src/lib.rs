@@ -3,13 +3,16 @@
 #[cfg(feature = "aws")]
 pub mod cloud;
 mod security_group;
+mod sharing;
+mod written;
 
 use undrift_core::kind::Kind;
 
 pub use security_group::SecurityGroup;
+pub use sharing::{MachineImage, Snapshot};
 
 /// The kinds of Amazon EC2.
 #[must_use]
 pub fn kinds() -> &'static [&'static dyn Kind] {
-    &[&SecurityGroup]
+    &[&SecurityGroup, &Snapshot, &MachineImage]
 }

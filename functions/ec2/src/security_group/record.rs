@@ -9,8 +9,9 @@ use undrift_core::kind::{
 };
 use undrift_core::name::ResourceId;
 
-use super::rule::{Rule, Source, integer, scalar};
+use super::rule::{Rule, Source};
 use super::{EGRESS, INGRESS};
+use crate::written::{first_of, integer, items, member, text};
 
 /// The groups a record touched.
 pub(super) fn touched(change: &Change) -> Result<Vec<Touched>, KindError> {
@@ -283,26 +284,6 @@ fn malformed(why: String) -> KindError {
     }
 }
 
-/// The members of a list in any of the ways records write one: `{"items": […]}`, a plain array,
-/// `{"item": …}`, one object for a list of one, `{}`, `""` or null for none. Anything else hides what was there.
-fn items(list: Option<&Value>) -> Result<&[Value], KindError> {
-    let hidden = || malformed("a list in it is hidden or cut".to_owned());
-    match list {
-        None | Some(Value::Null) => Ok(&[]),
-        Some(Value::String(text)) if text.is_empty() => Ok(&[]),
-        Some(Value::Array(all)) => Ok(all),
-        Some(Value::Object(members)) => match members.get("items").or(members.get("item")) {
-            Some(Value::Array(all)) => Ok(all),
-            Some(Value::Null) => Ok(&[]),
-            Some(one @ Value::Object(_)) => Ok(std::slice::from_ref(one)),
-            Some(_) => Err(hidden()),
-            None if members.is_empty() => Ok(&[]),
-            None => Ok(list.map_or(&[], std::slice::from_ref)),
-        },
-        Some(_) => Err(hidden()),
-    }
-}
-
 /// A port, absent where the protocol has none.
 fn port(rule: &Value, name: &str) -> Result<Option<i32>, KindError> {
     match member(rule, name) {
@@ -324,23 +305,4 @@ fn request(change: &Change) -> &Value {
 fn response(change: &Change) -> &Value {
     let wrapper = format!("{}Response", change.name);
     change.response.get(wrapper).unwrap_or(&change.response)
-}
-
-/// A member by its name in lower or upper camel case.
-fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
-    let members = value.as_object()?;
-    members.get(name).or_else(|| {
-        let mut chars = name.chars();
-        let first = chars.next()?.to_ascii_uppercase();
-        members.get(&format!("{first}{}", chars.as_str()))
-    })
-}
-
-fn first_of<'v>(value: &'v Value, names: &[&str]) -> Option<&'v Value> {
-    names.iter().find_map(|n| member(value, n))
-}
-
-fn text(value: &Value, names: &[&str]) -> Option<String> {
-    let found = names.iter().filter_map(|n| member(value, n));
-    found.filter_map(scalar).find(|text| !text.is_empty())
 }

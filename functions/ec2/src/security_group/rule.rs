@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use undrift_core::kind::{Element, ElementKey, FacetName};
 use undrift_core::net::Protocol;
 
+use crate::written::{integer, scalar};
+
 /// A rule.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rule {
@@ -344,26 +346,4 @@ pub(crate) fn schema(facet: &FacetName) -> Value {
         "required": ["protocol", "source"],
         "additionalProperties": false,
     })
-}
-
-/// A text or number as text: records coerce one to the other.
-pub(crate) fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(s) => Some(s.clone()),
-        Value::Number(_) => Some(integer(value)?.to_string()),
-        _ => None,
-    }
-}
-
-/// A whole number that may be written as text.
-pub(crate) fn integer(value: &Value) -> Option<i32> {
-    match value {
-        // Records of wrapped requests may write 22 as 22.0.
-        Value::Number(n) => {
-            let text = n.to_string();
-            text.strip_suffix(".0").unwrap_or(&text).parse().ok()
-        }
-        Value::String(s) => s.trim().parse().ok(),
-        _ => None,
-    }
 }

@@ -1,0 +1,175 @@
+//! Shares through the SDK: reading them, and sending the calls of a plan.
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{
+    ImageAttributeName, LaunchPermission, LaunchPermissionModifications, OperationType,
+    PermissionGroup, SnapshotAttributeName,
+};
+use serde_json::Value;
+use undrift_aws::client::{AnswerDate, classify};
+use undrift_core::kind::{Call, Facet, FacetName, Image, ResourceRef};
+use undrift_engine::port::{CallError, ErrorClass, Seen, Sent};
+
+use super::{SHARED_WITH, share};
+use crate::cloud::{at, malformed};
+
+/// The calls that [`send`] sends.
+pub(crate) const CALLS: [&str; 2] = ["ModifySnapshotAttribute", "ModifyImageAttribute"];
+
+/// Whom a snapshot is shared with.
+pub(crate) async fn read_snapshot(
+    client: &Client,
+    snapshot: &ResourceRef,
+) -> Result<Seen, CallError> {
+    let operation = "ec2:DescribeSnapshotAttribute";
+    let dated = AnswerDate::default();
+    let answer = client
+        .describe_snapshot_attribute()
+        .snapshot_id(snapshot.id.as_str())
+        .attribute(SnapshotAttributeName::CreateVolumePermission)
+        .customize()
+        .interceptor(dated.clone())
+        .send()
+        .await
+        .map_err(|e| classify(&e, operation, &snapshot.to_string()));
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(e) => return gone(e, &dated),
+    };
+    let names = answer.create_volume_permissions().iter().map(|p| {
+        let group = p.group().map(PermissionGroup::as_str);
+        p.user_id().or(group)
+    });
+    seen(names, operation, snapshot, &dated)
+}
+
+/// Whom an image is shared with.
+pub(crate) async fn read_image(client: &Client, image: &ResourceRef) -> Result<Seen, CallError> {
+    let operation = "ec2:DescribeImageAttribute";
+    let dated = AnswerDate::default();
+    let answer = client
+        .describe_image_attribute()
+        .image_id(image.id.as_str())
+        .attribute(ImageAttributeName::LaunchPermission)
+        .customize()
+        .interceptor(dated.clone())
+        .send()
+        .await
+        .map_err(|e| classify(&e, operation, &image.to_string()));
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(e) => return gone(e, &dated),
+    };
+    let names = answer.launch_permissions().iter().map(|p| {
+        p.user_id()
+            .or(p.group().map(PermissionGroup::as_str))
+            .or(p.organization_arn())
+            .or(p.organizational_unit_arn())
+    });
+    seen(names, operation, image, &dated)
+}
+
+/// What isn't there any more has no image; any other failure is one.
+fn gone(error: CallError, dated: &AnswerDate) -> Result<Seen, CallError> {
+    if error.class == ErrorClass::Missing {
+        Ok(Seen {
+            image: None,
+            at: at(dated),
+        })
+    } else {
+        Err(error)
+    }
+}
+
+fn seen<'n>(
+    names: impl Iterator<Item = Option<&'n str>>,
+    operation: &str,
+    resource: &ResourceRef,
+    dated: &AnswerDate,
+) -> Result<Seen, CallError> {
+    let mut shares = Facet::new();
+    for name in names {
+        let name = name
+            .ok_or_else(|| malformed(operation, &resource.to_string(), "a share names nobody"))?;
+        let (key, element) = share(name);
+        shares.insert(key, element);
+    }
+    let mut image = Image::default();
+    image.facets.insert(FacetName::from(SHARED_WITH), shares);
+    Ok(Seen {
+        image: Some(image),
+        at: at(dated),
+    })
+}
+
+/// Sends one call of a plan.
+pub(crate) async fn send(client: &Client, call: &Call) -> Result<Sent, CallError> {
+    use aws_sdk_ec2::operation::RequestId as _;
+    let input = &call.input;
+    let text = |member: &str| input.get(member).and_then(Value::as_str).map(str::to_owned);
+    let operation = format!("ec2:{}", call.operation);
+    if call.operation == "ModifySnapshotAttribute" {
+        let resource = text("SnapshotId").unwrap_or_default();
+        // The older form: some emulators know no other, and EC2 takes both.
+        let answer = client
+            .modify_snapshot_attribute()
+            .attribute(SnapshotAttributeName::CreateVolumePermission)
+            .set_snapshot_id(text("SnapshotId"))
+            .set_operation_type(text("OperationType").map(|t| OperationType::from(t.as_str())))
+            .set_user_ids(strings(input, "UserIds"))
+            .set_group_names(strings(input, "GroupNames"))
+            .send()
+            .await
+            .map_err(|e| classify(&e, &operation, &resource))?;
+        return Ok(Sent {
+            request_id: answer.request_id().map(str::to_owned),
+        });
+    }
+    let resource = text("ImageId").unwrap_or_default();
+    let permissions = |direction: &str| {
+        let list = input
+            .pointer(&format!("/LaunchPermission/{direction}"))?
+            .as_array()?;
+        Some(list.iter().map(permission).collect::<Vec<_>>())
+    };
+    let answer = client
+        .modify_image_attribute()
+        .attribute("launchPermission")
+        .set_image_id(text("ImageId"))
+        .launch_permission(
+            LaunchPermissionModifications::builder()
+                .set_add(permissions("Add"))
+                .set_remove(permissions("Remove"))
+                .build(),
+        )
+        .send()
+        .await
+        .map_err(|e| classify(&e, &operation, &resource))?;
+    Ok(Sent {
+        request_id: answer.request_id().map(str::to_owned),
+    })
+}
+
+fn permission(written: &Value) -> LaunchPermission {
+    let text = |member: &str| {
+        written
+            .get(member)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    LaunchPermission::builder()
+        .set_user_id(text("UserId"))
+        .set_group(text("Group").map(|g| PermissionGroup::from(g.as_str())))
+        .set_organization_arn(text("OrganizationArn"))
+        .set_organizational_unit_arn(text("OrganizationalUnitArn"))
+        .build()
+}
+
+fn strings(input: &Value, member: &str) -> Option<Vec<String>> {
+    let list = input.get(member)?.as_array()?;
+    Some(
+        list.iter()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect(),
+    )
+}
