@@ -59,12 +59,29 @@ fn where_history_does_not_show_a_rule_nothing_is_guessed() {
     // Nothing hangs on it where the rule is right either way.
     let heard = replay_records(&[modified("a", 10, "sgr-1", 443, "0.0.0.0/0")]);
     assert_eq!(heard.verdict("a", ADMIN), "compliant");
-    // A group whose whole ingress is known has the rule in its egress.
+    // Not even where the group was seen from its beginning: a record may be missing, or may not
+    // have shown the rule's id.
+    let narrow =
+        |id: &str, second, source: &str| authorized(id, second, &format!("sgr-{id}"), 22, source);
+    let nameless = |id: &str, second, source: &str| {
+        let mut record = narrow(id, second, source);
+        record["responseElements"] = json!({"_return": true});
+        record
+    };
+    for between in [None, Some(nameless("n", 15, "10.0.0.0/8"))] {
+        let mut records = vec![created("a", 10)];
+        records.extend(between);
+        records.push(modified("b", 20, "sgr-9", 22, "0.0.0.0/0"));
+        assert_eq!(replay_records(&records).verdict("b", ADMIN), "undecided");
+    }
+    // A rule that is taken away by its id may be one that was shown without it.
     let heard = replay_records(&[
         created("a", 10),
-        modified("b", 20, "sgr-9", 22, "0.0.0.0/0"),
+        nameless("b", 20, "20.0.0.0/9"),
+        revoked("c", 30, &["sgr-b"]),
+        narrow("d", 40, "21.128.0.0/9"),
     ]);
-    assert_eq!(heard.verdict("b", ADMIN), "compliant");
+    assert_eq!(heard.verdict("d", ADMIN), "undecided");
     // And a rule that history showed is where it was.
     let heard = replay_records(&[
         authorized("a", 10, "sgr-1", 443, "0.0.0.0/0"),
@@ -134,12 +151,105 @@ fn changes_of_one_second_are_judged_as_one() {
         (heard.verdict("a", ADMIN), heard.verdict("b", ADMIN)),
         ("violated", "violated")
     );
-    // Opened and closed again in one second: it isn't there.
-    let heard = replay_records(&[
-        authorized("a", 10, "sgr-1", 22, "0.0.0.0/0"),
-        revoked("b", 10, &["sgr-1"]),
-    ]);
-    assert_eq!(heard.summary.violated, 0);
+    // Whatever stands first in the file: a rule's id, and the group's creation, order them.
+    let open = authorized("a", 10, "sgr-1", 22, "0.0.0.0/0");
+    let close = revoked("b", 10, &["sgr-1"]);
+    let widen = modified("b", 10, "sgr-1", 22, "0.0.0.0/0");
+    let narrow = authorized("a", 10, "sgr-1", 22, "10.0.0.0/8");
+    for swapped in [false, true] {
+        let both = |one: &Value, two: &Value| {
+            let mut both = vec![one.clone(), two.clone()];
+            if swapped {
+                both.reverse();
+            }
+            replay_records(&both)
+        };
+        assert_eq!(both(&open, &close).summary.violated, 0);
+        assert_eq!(
+            both(&created("made", 10), &open).verdict("a", ADMIN),
+            "violated"
+        );
+        assert_eq!(both(&narrow, &widen).verdict("b", ADMIN), "violated");
+        // By its values alone a rule may have been taken away before, and made anew.
+        let by_value = record(
+            "b",
+            10,
+            "RevokeSecurityGroupIngress",
+            json!({"groupId": "sg-1", "cidrIp": "0.0.0.0/0", "ipProtocol": "tcp", "fromPort": 22,
+                "toPort": 22, "ipPermissions": {}}),
+            json!({"_return": true}),
+        );
+        assert_eq!(both(&open, &by_value).verdict("a", ADMIN), "undecided");
+        let mut there_and_back = modified("c", 10, "sgr-1", 22, "10.0.0.0/8");
+        there_and_back["eventID"] = json!("c");
+        let heard = both(&widen, &there_and_back);
+        assert_eq!(heard.verdict("b", ADMIN), "undecided");
+    }
+}
+
+#[test]
+fn what_comes_late_or_under_another_name_leaves_nothing_certain() {
+    let narrow =
+        |id: &str, second, source: &str| authorized(id, second, &format!("sgr-{id}"), 22, source);
+    let mut timeless = narrow("b", 20, "20.0.0.0/9");
+    timeless["eventTime"] = json!("HIDDEN_DUE_TO_SECURITY_REASONS");
+    let heard = replay_records(&[created("a", 10), timeless, narrow("c", 30, "21.128.0.0/9")]);
+    assert_eq!(heard.verdict("c", ADMIN), "undecided");
+    let by_name = record(
+        "b",
+        20,
+        "AuthorizeSecurityGroupIngress",
+        json!({"groupName": "web", "cidrIp": "20.0.0.0/9", "ipProtocol": "tcp", "fromPort": 22,
+            "toPort": 22, "ipPermissions": {}}),
+        json!({"_return": true}),
+    );
+    let heard = replay_records(&[created("a", 10), by_name, narrow("c", 30, "21.128.0.0/9")]);
+    assert_eq!(heard.verdict("c", ADMIN), "undecided");
+}
+
+#[test]
+fn one_event_is_judged_once_however_it_is_written() {
+    let id = "3f2a9b1c-7d4e-4a6b-8c90-1e5f7a2b3c4d";
+    let mut one = authorized(id, 10, "sgr-1", 22, "0.0.0.0/0");
+    let mut other = one.clone();
+    other["responseElements"] = json!(null);
+    one["requestParameters"]["ipPermissions"]["items"][0]["fromPort"] = json!(22.0);
+    let heard = replay_records(&[one, other]);
+    assert_eq!(
+        (
+            heard.routed().len(),
+            heard.counts.again,
+            heard.summary.violated
+        ),
+        (1, 1, 1)
+    );
+}
+
+#[test]
+fn many_rules_cost_no_more_than_they_must() {
+    let blocks =
+        |n: u32| (0..n).map(|n| json!({"cidrIp": format!("20.{}.{}.1/32", n / 250, n % 250)}));
+    let of = |n: u32| {
+        let permission = json!({"ipProtocol": "tcp", "fromPort": 22, "toPort": 22,
+            "ipRanges": {"items": blocks(n).collect::<Vec<_>>()}});
+        let request = json!({"groupId": "sg-1", "ipPermissions": {"items": [permission]}});
+        record(
+            "a",
+            10,
+            "AuthorizeSecurityGroupIngress",
+            request,
+            json!({"_return": true}),
+        )
+    };
+    // As many as a group can have; and more, which no group has.
+    assert_eq!(
+        replay_records(&[of(1_000)]).verdict("a", ADMIN),
+        "compliant"
+    );
+    assert_eq!(
+        replay_records(&[of(50_000)]).verdict("a", ADMIN),
+        "undecided"
+    );
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! A resource followed through its recorded changes alone, without ever reading it.
 
+mod order;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::change::Assumed;
 use crate::decide::Circumstances;
+use crate::judge::alike;
 use crate::kind::{
     Before, Effect, ElementPath, FacetName, Image, Kind, ResourceRef, Target, Touch,
 };
@@ -14,7 +17,7 @@ use crate::weigh::{Occurred, Scales, World, weigh_among};
 
 /// How many elements are kept of one resource. AWS's quotas are lower; records of anybody's
 /// making must not make each judgement slower than the one before.
-const MOST: usize = 5_000;
+const MOST: usize = 1_200;
 
 /// What records have shown of one resource so far.
 #[derive(Debug, Clone, Default)]
@@ -49,11 +52,17 @@ impl Followed {
         let moment = first.change.time;
         let is_late = self.newest.is_some_and(|newest| moment <= newest);
         if is_late || first.change.assumed.contains(&Assumed::Time) {
-            return Self::default().next(kind, resource, occurred, now).1;
+            self.doubt();
+            return Self::default().second(kind, resource, occurred, now).1;
         }
-        let (next, scales) = std::mem::take(self).next(kind, resource, occurred, now);
+        let (next, scales) = std::mem::take(self).second(kind, resource, occurred, now);
         *self = next;
         scales
+    }
+
+    /// Something happened to it that isn't kept: what isn't known to be there may be there.
+    pub fn doubt(&mut self) {
+        self.whole.clear();
     }
 
     /// What a change took away, in words that say nothing but what it was.
@@ -83,27 +92,79 @@ impl Followed {
         self.image.facets.values().map(|f| f.len() + 1).sum()
     }
 
-    fn next(
-        mut self,
+    /// Judges the changes of one second. CloudTrail doesn't order them further: what is certain is
+    /// what comes out in each order that they may have had.
+    fn second(
+        self,
         kind: &dyn Kind,
         resource: &ResourceRef,
         occurred: &[Occurred<'_>],
         now: Circumstances<'_>,
     ) -> (Self, Scales) {
+        let plain: Vec<usize> = order::likely(occurred);
+        let unordered = order::unordered(kind, occurred);
+        let (mut next, mut scales) = self.clone().next(kind, resource, occurred, &plain, now);
+        for last in &unordered {
+            let other = order::with_last(&plain, *last);
+            if other != plain {
+                let other = self.clone().next(kind, resource, occurred, &other, now).1;
+                order::agree(&mut scales, &other);
+            }
+        }
+        // Which of them stands at the end isn't known.
+        let touches = unordered.iter().filter_map(|i| occurred.get(*i));
+        for touch in touches.flat_map(|o| touches_of(o.effect)) {
+            next.forget(kind, touch);
+        }
+        (next, scales)
+    }
+
+    /// What an element is after changes isn't known.
+    fn forget(&mut self, kind: &dyn Kind, touch: &Touch) {
+        let standing = match &touch.target {
+            Target::Key(key) => touch
+                .facets
+                .iter()
+                .map(|facet| ElementPath {
+                    facet: facet.clone(),
+                    key: key.clone(),
+                })
+                .find(|path| self.image.get(path).is_some()),
+            Target::Like(element) => alike(kind, &self.image, &touch.facets, element),
+        };
+        if let Some(path) = standing {
+            self.image.set(&path, None);
+        }
+        for facet in &touch.facets {
+            self.whole.remove(facet);
+        }
+    }
+
+    fn next(
+        mut self,
+        kind: &dyn Kind,
+        resource: &ResourceRef,
+        occurred: &[Occurred<'_>],
+        order: &[usize],
+        now: Circumstances<'_>,
+    ) -> (Self, Scales) {
         let moment = occurred.first().map_or(Timestamp::MIN, |o| o.change.time);
-        if occurred
-            .iter()
-            .any(|o| matches!(o.effect, Effect::Unclear(_)))
-            || self.size() > MOST
-        {
+        let unclear = |o: &Occurred<'_>| matches!(o.effect, Effect::Unclear(_));
+        if occurred.iter().any(unclear) || self.size() > MOST {
             // Anything may have become of it.
             self.image = Image::default();
             self.whole.clear();
         }
+        for touch in occurred.iter().flat_map(|o| touches_of(o.effect)) {
+            self.meet(kind, touch);
+        }
         let mut before = self.clone();
         let mut ambiguous = BTreeSet::new();
-        let mut effects = Vec::new();
-        for one in occurred {
+        let mut effects = vec![Effect::Deleted; occurred.len()];
+        for index in order {
+            let Some((one, slot)) = occurred.get(*index).zip(effects.get_mut(*index)) else {
+                continue;
+            };
             match one.effect {
                 Effect::Created(image) => {
                     self.image = image.clone().unwrap_or_default();
@@ -117,13 +178,14 @@ impl Followed {
                 }
                 Effect::Edited(_) | Effect::Unclear(_) => {}
             }
-            let effect = self.narrowed(one.effect, &mut ambiguous);
-            self.image = after(kind, &self.image, &effect);
-            effects.push(effect);
+            *slot = self.narrowed(one.effect, &mut ambiguous);
+            self.image = after(kind, &self.image, slot);
         }
-        let occurred: Vec<Occurred<'_>> = occurred
+        // Judged in the order in which they are taken to have come.
+        let ordered = order
             .iter()
-            .zip(&effects)
+            .filter_map(|i| occurred.get(*i).zip(effects.get(*i)));
+        let ordered: Vec<Occurred<'_>> = ordered
             .map(|(o, effect)| Occurred {
                 change: o.change,
                 effect,
@@ -131,21 +193,20 @@ impl Followed {
             .collect();
         // A facet that nothing is known of is not an empty one, and is listed as partly known.
         for facet in kind.facets() {
-            self.image
-                .facets
-                .entry(FacetName::from(*facet))
-                .or_default();
+            let facet = FacetName::from(*facet);
+            self.image.facets.entry(facet).or_default();
         }
         let worlds = self.worlds(kind, &effects, &ambiguous);
         let history = before.history(moment);
-        let scales = weigh_among(
+        let mut scales = weigh_among(
             kind,
             resource,
             (&self.image, &worlds),
-            &occurred,
+            &ordered,
             &history,
             now,
         );
+        order::back(&mut scales, order);
         for (path, _) in &ambiguous {
             // Which facet it is in isn't known: it is known in none.
             self.image.set(path, None);
@@ -159,7 +220,31 @@ impl Followed {
         (self, scales)
     }
 
-    /// The effect, with the facets its elements can't stand in left out; those that may stand in
+    /// A change is about an element that should be known by AWS's id, and isn't: it may be any of
+    /// those whose ids no record has shown, or one that no record has shown at all.
+    fn meet(&mut self, kind: &dyn Kind, touch: &Touch) {
+        let Target::Key(key) = &touch.target else {
+            return;
+        };
+        let holds = |f: &&FacetName| {
+            self.image
+                .facets
+                .get(*f)
+                .is_some_and(|f| f.contains_key(key))
+        };
+        let known = touch.facets.iter().any(|f| holds(&f));
+        if known || touch.before == Before::Absent || kind.is_unnamed(key) {
+            return;
+        }
+        for facet in &touch.facets {
+            self.whole.remove(facet);
+            if let Some(elements) = self.image.facets.get_mut(facet) {
+                elements.retain(|key, _| !kind.is_unnamed(key));
+            }
+        }
+    }
+
+    /// The effect, its elements in the facet where they are known to stand; those that may stand in
     /// several are listed, with the place that is taken first.
     fn narrowed(
         &self,
@@ -186,15 +271,10 @@ impl Followed {
                 touch.facets = vec![facet.clone()];
                 return (touch, None);
             }
-            let may_be = |facet: &&FacetName| !self.whole.contains(*facet);
-            let left: Vec<FacetName> = touch.facets.iter().filter(may_be).cloned().collect();
-            let unsure = match left.as_slice() {
+            let unsure = match touch.facets.as_slice() {
                 [first, others @ ..] if !others.is_empty() => Some((at(first), others.to_vec())),
                 _ => None,
             };
-            if !left.is_empty() {
-                touch.facets = left;
-            }
             (touch, unsure)
         };
         let narrowed = touches.iter().map(narrow).map(|(touch, unsure)| {
@@ -211,10 +291,7 @@ impl Followed {
         effects: &[Effect],
         ambiguous: &BTreeSet<(ElementPath, Vec<FacetName>)>,
     ) -> Vec<World> {
-        let touches = effects.iter().flat_map(|effect| match effect {
-            Effect::Edited(touches) => touches.as_slice(),
-            _ => &[],
-        });
+        let touches = effects.iter().flat_map(touches_of);
         let touched: BTreeSet<&FacetName> = touches.flat_map(|t| &t.facets).collect();
         let mut worlds = Vec::new();
         let mut fuller = self.image.clone();
@@ -303,5 +380,12 @@ impl Followed {
             }],
             changes: Vec::new(),
         }
+    }
+}
+
+fn touches_of(effect: &Effect) -> &[Touch] {
+    match effect {
+        Effect::Edited(touches) => touches,
+        _ => &[],
     }
 }

@@ -2,8 +2,8 @@
 
 mod locate;
 
-pub(crate) use locate::alike;
 pub use locate::{BeforeFrom, Located, Standing, locate};
+pub(crate) use locate::{Likeness, alike};
 
 use std::collections::BTreeMap;
 

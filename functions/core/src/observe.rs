@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::judge::alike;
+use crate::judge::Likeness;
 use crate::kind::{
     Before, Effect, Element, ElementPath, Facet, FacetName, Image, Kind, Target, Touch,
 };
@@ -339,6 +339,7 @@ pub fn after(kind: &dyn Kind, before: &Image, effect: &Effect) -> Image {
     let Effect::Edited(touches) = effect else {
         return image;
     };
+    let mut likeness = Likeness::default();
     for touch in touches {
         let standing = match &touch.target {
             Target::Key(key) => touch.facets.iter().find_map(|facet| {
@@ -348,16 +349,23 @@ pub fn after(kind: &dyn Kind, before: &Image, effect: &Effect) -> Image {
                 };
                 image.get(&path).is_some().then_some(path)
             }),
-            Target::Like(element) => alike(kind, &image, &touch.facets, element),
+            Target::Like(element) => likeness.find(kind, &image, &touch.facets, element),
         };
         match (standing, &touch.after) {
-            (Some(path), after) => image.set(&path, after.clone()),
+            (Some(path), after) => {
+                if let Some(after) = after {
+                    likeness.set(kind, &path, after);
+                }
+                image.set(&path, after.clone());
+            }
             (None, Some(after)) => {
                 if let Some(facet) = touch.facets.first()
                     && let Ok((key, element)) = kind.element(facet, after)
                 {
                     let facet = facet.clone();
-                    image.set(&ElementPath { facet, key }, Some(element));
+                    let path = ElementPath { facet, key };
+                    likeness.set(kind, &path, &element);
+                    image.set(&path, Some(element));
                 }
             }
             (None, None) => {}

@@ -219,6 +219,10 @@ impl<'i> Views<'i> {
             let all: Option<Vec<&String>> = said.evidence.iter().map(|e| doubt(&e.path)).collect();
             if let Some(why) = all.and_then(|all| all.first().map(|w| (*w).clone())) {
                 said.verdict = Verdict::Undecided(why);
+            } else {
+                // What is certain stands for itself.
+                let certain = |path| !doubts.contains_key(&(said.policy.clone(), path));
+                said.evidence.retain(|e| certain(e.path.clone()));
             }
         }
         said

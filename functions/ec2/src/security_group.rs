@@ -75,6 +75,10 @@ impl Kind for SecurityGroup {
         "arn:${Partition}:ec2:${Region}:${Account}:security-group/${Id}"
     }
 
+    fn is_unnamed(&self, key: &ElementKey) -> bool {
+        !is_rule_id(key)
+    }
+
     fn unseen(&self, _: &FacetName) -> Vec<Element> {
         ["0.0.0.0/0", "::/0"]
             .map(|source| json!({"protocol": "-1", "source": source}))

@@ -95,6 +95,8 @@ pub(crate) struct Key {
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) key: Key,
+    /// A change named its resource otherwise, and may have been about this one.
+    pub(crate) doubtful: bool,
     /// Each with what it did and its number among all records.
     pub(crate) changes: Vec<(u64, std::sync::Arc<Change>, Effect)>,
 }
@@ -158,6 +160,9 @@ impl<'c> Court<'c> {
             .entry(case.key.clone())
             .or_insert_with(|| (Followed::default(), 0));
         *used = self.cases;
+        if case.doubtful {
+            followed.doubt();
+        }
         let size = followed.size();
         let taken: Vec<BTreeSet<String>> = case
             .changes

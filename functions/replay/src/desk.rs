@@ -1,6 +1,6 @@
 //! Where what was read comes in and is sent to the judges, and what was judged goes out in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use undrift_core::change::{Assumed, Change};
-use undrift_core::kind::KindError;
+use undrift_core::kind::{KindError, Lookup};
+use undrift_core::name::KindId;
 use undrift_core::route::Routed;
 
 use crate::court::{Case, Key, Part, untold};
@@ -19,6 +20,8 @@ use crate::replay::{Counts, Judged, Progress, Replay, Watch};
 
 /// How many cases go to a judge at once: waking one costs as much as a case.
 const AT_ONCE: usize = 32;
+/// How many places are remembered where resources were named by names.
+const NAMED: usize = 100_000;
 /// How often progress is told.
 const TELL: Duration = Duration::from_millis(100);
 
@@ -31,6 +34,8 @@ pub(crate) struct Desk<'d, 'r> {
     pub(crate) judged: Receiver<Vec<(u64, Part)>>,
     /// Records that are given out once all their parts are judged and all before them are given.
     pub(crate) open: BTreeMap<u64, (Judged, usize)>,
+    /// Where changes named their resources by names: they may be any that others name by id.
+    pub(crate) named: BTreeSet<(String, String, KindId)>,
     pub(crate) number: u64,
     pub(crate) youngest: Option<Timestamp>,
     pub(crate) ended: bool,
@@ -152,7 +157,14 @@ impl Desk<'_, '_> {
             }
             self.open.insert(number, (judged, parts));
         }
-        for ((key, _), case) in cases {
+        for (key, _) in cases.keys() {
+            if let (Lookup::Name(_), true) = (&key.resource, self.named.len() < NAMED) {
+                self.named.insert(place(key));
+            }
+        }
+        for ((key, _), mut case) in cases {
+            let by_id = matches!(key.resource, Lookup::Id(_));
+            case.doubtful = by_id && self.named.contains(&place(&key));
             let mut hasher = DefaultHasher::new();
             key.hash(&mut hasher);
             let court = usize::try_from(hasher.finish() % self.courts.len().max(1) as u64);
@@ -237,6 +249,11 @@ impl Desk<'_, '_> {
     }
 }
 
+/// Where resources of a kind are named.
+fn place(key: &Key) -> (String, String, KindId) {
+    (key.account.clone(), key.region.clone(), key.kind.clone())
+}
+
 /// Puts a change into the cases of the resources that it touched.
 fn send_to(
     cases: &mut BTreeMap<(Key, u64), Case>,
@@ -260,6 +277,7 @@ fn send_to(
         };
         let case = cases.entry((key.clone(), alone)).or_insert_with(|| Case {
             key,
+            doubtful: false,
             changes: Vec::new(),
         });
         case.changes

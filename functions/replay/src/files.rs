@@ -108,7 +108,16 @@ fn look(path: &Path, named: bool, depth: usize, found: &mut Found) {
     let is_log = name.is_some_and(|n| ENDINGS.iter().any(|e| n.ends_with(e)));
     // A link to a file is as good as the file; one to a folder may lead round.
     let is_file = kind.is_file() || !named && path.is_file();
-    if named || is_log && is_file {
+    let leads_on = kind.is_symlink() && path.is_dir();
+    if leads_on || is_log && !named && !is_file {
+        let why = if leads_on {
+            "it is a link to a folder, and not followed; name that folder too"
+        } else {
+            "it is no file that can be read"
+        };
+        return unreadable(std::io::Error::other(why));
+    }
+    if named || is_log {
         let size = std::fs::metadata(path).map_or(0, |m| m.len());
         found.bytes += size;
         found.sources.push(Source::File(path.to_owned()));

@@ -15,7 +15,7 @@ use crate::split::{Piece, Place, Splitter};
 /// How many faults of one file are told one by one.
 const TOLD: u64 = 1_000;
 /// How many records of one file wait between its reader and the order.
-const AHEAD: usize = 512;
+const AHEAD: usize = 64;
 
 /// From a reader.
 pub(crate) enum News {

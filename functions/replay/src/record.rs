@@ -145,16 +145,18 @@ impl<'r> Reader<'r> {
         let touching = Touching {
             change,
             touched,
-            account,
-            region,
+            account: bounded(&self.hashes, account),
+            region: bounded(&self.hashes, region),
             print,
         };
         Taken::Change(Box::new(head), Box::new(touching))
     }
 
-    /// Records of one content are one record: two trails, or two downloads, hold the same ones.
+    /// Two trails, or two downloads, hold the same records. CloudTrail's ids are unique; others,
+    /// as people write into samples, tell records apart only together with what these hold.
     fn print(&self, change: &Change) -> u64 {
         let mut hasher = self.hashes.build_hasher();
+        let is_unique = is_uuid(change.id.as_str());
         let own = [change.id.as_str(), change.name.as_str()];
         let place = [change.account.as_str(), change.region.as_str()];
         for text in own.into_iter().chain(place) {
@@ -163,11 +165,33 @@ impl<'r> Reader<'r> {
         }
         hasher.write_i128(change.time.as_nanosecond());
         for part in [&change.request, &change.response] {
+            if is_unique {
+                break;
+            }
             hasher.write(part.to_string().as_bytes());
             hasher.write_u8(0xff);
         }
         hasher.finish()
     }
+}
+
+/// It has the form of CloudTrail's ids, and isn't one that people make up.
+fn is_uuid(id: &str) -> bool {
+    let mut parts = id.split('-').map(str::len);
+    let hex = |c: char| c.is_ascii_hexdigit() || c == '-';
+    let varied = id.chars().collect::<std::collections::BTreeSet<_>>().len() > 6;
+    [8, 4, 4, 4, 12].iter().all(|n| parts.next() == Some(*n))
+        && parts.next().is_none()
+        && id.chars().all(hex)
+        && varied
+}
+
+/// A name as it tells places apart: long ones by their hash, so that nobody's names take room.
+fn bounded(hashes: &RandomState, text: String) -> String {
+    if text.len() <= 64 {
+        return text;
+    }
+    format!("{:016x}", hashes.hash_one(text))
 }
 
 /// The record in a value: itself, or what an envelope holds; none in a digest file.
@@ -180,7 +204,8 @@ fn record_of(mut value: Value) -> Result<Option<Value>, String> {
             if inner.get("eventName").is_some() {
                 return Ok(Some(inner.take()));
             }
-            if wrapper == "detail" && members.contains_key("detail-type") {
+            let about = members.get("detail-type").and_then(Value::as_str);
+            if wrapper == "detail" && about.is_some_and(|d| !d.ends_with("via CloudTrail")) {
                 // An event that is none of CloudTrail's.
                 return Ok(None);
             }

@@ -1,7 +1,7 @@
 //! The run: readers read, the caller's thread puts in order, judges judge, what was judged is
 //! given in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -178,6 +178,7 @@ impl Replay<'_> {
                 courts,
                 judged,
                 open: BTreeMap::new(),
+                named: BTreeSet::new(),
                 number: 0,
                 youngest: None,
                 ended: false,

@@ -65,21 +65,20 @@ pub(crate) fn skim(bytes: &[u8], from: usize, lists: bool) -> Result<Skimmed, St
     .run(Expect::Value)
 }
 
-/// Runs over the rest of an object behind one of its values.
-pub(crate) fn skim_rest(bytes: &[u8], from: usize) -> Result<usize, Stop> {
-    let skim = Skim {
+/// Runs over the rest of an object behind one of its values; another of its members may be a list
+/// of records.
+pub(crate) fn skim_rest(bytes: &[u8], from: usize) -> Result<Skimmed, Stop> {
+    Skim {
         bytes,
         at: from,
         depth: 1,
         objects: 1,
-        lists: false,
+        lists: true,
         name: Name::Unsure,
         names: 0,
         wrapped: false,
-    };
-    match skim.run(Expect::CommaOrEnd)? {
-        Skimmed::Value(end, _) | Skimmed::List(end) => Ok(end),
     }
+    .run(Expect::CommaOrEnd)
 }
 
 struct Skim<'b> {
@@ -121,7 +120,9 @@ impl<'b> Skim<'b> {
                     Expect::KeyOrEnd
                 }
                 (Expect::Value | Expect::ValueOrEnd, b'[') => {
-                    if self.lists && self.depth == 1 && LISTS.contains(&key) {
+                    // A record may have such a member of its own.
+                    let is_list = self.lists && self.depth == 1 && self.names == 0;
+                    if is_list && LISTS.contains(&key) {
                         return Ok(Skimmed::List(self.at));
                     }
                     self.push(false, start)?;
@@ -321,7 +322,14 @@ mod tests {
         assert_eq!(skim(list, 0, false), Err(Stop::More));
         let nested = br#"{"x":{"Records":[1]}}"#;
         assert!(matches!(skim(nested, 0, true), Ok(Skimmed::Value(21, _))));
-        assert_eq!(skim_rest(br#","a":[1,{"b":2}] } tail"#, 0), Ok(18));
+        let rest = skim_rest(br#","a":[1,{"b":2}] } tail"#, 0);
+        assert_eq!(rest, Ok(Skimmed::Value(18, Name::Unsure)));
+        assert_eq!(skim_rest(br#","Records":[{}]}"#, 0), Ok(Skimmed::List(12)));
+        let record = br#"{"eventName":"A","Records":[1]}"#;
+        assert_eq!(
+            skim(record, 0, true),
+            Ok(Skimmed::Value(31, Name::Is(14, 15)))
+        );
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! line, lists, pretty-printed objects one after the other.
 //!
 //! A record that is broken costs no other one: what follows it is found again at the next line
-//! that begins an object or, in a list, at the next object that names a call.
+//! that begins with an object, or at the next object behind another that names a call or begins a
+//! list.
 
 use std::io::Read;
 
@@ -13,10 +14,13 @@ use crate::skim::{Name, Skimmed, Stop, skim, skim_rest};
 /// The longest record that is taken, in bytes. CloudTrail's own are up to 256 KB (CloudTrail User
 /// Guide, "Quotas"); pretty-printed and in an envelope they are longer.
 const LONGEST: usize = 4 * 1024 * 1024;
+const TOO_LONG: &str = "it is longer than 4 MiB";
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;
-/// How far before a member's name its object's beginning is looked for.
+/// How far before an object it is looked at what it follows.
 const LOOK_BACK: usize = 64;
+/// How deep lists may lie in each other.
+const DEEPEST: usize = 8;
 
 /// Where something stands in a file, or in what a file inflates to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,22 +62,23 @@ pub(crate) struct Splitter<R> {
     counted: usize,
     lines: u64,
     records: u64,
-    state: State,
+    within: Vec<Within>,
+    /// In something broken.
+    lost: bool,
     end: End,
     /// Where the piece at hand begins.
     piece: usize,
 }
 
+/// What the stream is in the middle of; between values, of nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Between values.
-    Top,
-    /// In a list of records, which is a member of an object or stands alone.
-    List { member: bool },
-    /// Behind such a member.
-    Tail,
-    /// In something broken.
-    Lost { in_list: Option<bool> },
+enum Within {
+    /// A list that stands alone.
+    List,
+    /// A list of records that is a member of an object.
+    Member,
+    /// Such an object, behind its list.
+    Object,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +108,8 @@ impl<R: Read> Splitter<R> {
             counted: 0,
             lines: 0,
             records: 0,
-            state: State::Top,
+            within: Vec::new(),
+            lost: false,
             end: End::No,
             piece: 0,
         }
@@ -141,8 +147,8 @@ impl<R: Read> Splitter<R> {
 
     fn cut(&mut self) -> Option<Cut> {
         loop {
-            if let State::Lost { in_list } = self.state {
-                if let Some(error) = self.find(in_list) {
+            if self.lost {
+                if let Some(error) = self.find() {
                     return Some(error);
                 }
                 continue;
@@ -153,8 +159,8 @@ impl<R: Read> Splitter<R> {
                         Ok(()) => continue,
                         Err(error) => return Some(Cut::Unreadable(error)),
                     },
-                    End::Whole if self.state != State::Top => {
-                        self.state = State::Top;
+                    End::Whole if !self.within.is_empty() => {
+                        self.within.clear();
                         self.piece = self.at;
                         return Some(Cut::Fault("it ends before its list of records does"));
                     }
@@ -162,104 +168,133 @@ impl<R: Read> Splitter<R> {
                 }
             };
             self.piece = self.at;
-            match (self.state, byte) {
-                (State::Top | State::List { .. }, b',') => self.at += 1,
-                (State::Top, b'[') => {
+            let cut = match (self.within.last(), byte) {
+                (None | Some(Within::List | Within::Member), b',') => {
                     self.at += 1;
-                    self.state = State::List { member: false };
+                    None
                 }
-                (State::List { member }, b']') => {
+                (None | Some(Within::List), b'[') if self.within.len() < DEEPEST => {
                     self.at += 1;
-                    self.state = if member { State::Tail } else { State::Top };
+                    self.within.push(Within::List);
+                    None
                 }
-                (State::Tail, _) => match skim_rest(&self.buffer, self.at) {
-                    Ok(end) => {
-                        self.at = end;
-                        self.state = State::Top;
-                    }
-                    Err(stop) => {
-                        if let Some(cut) = self.stopped(stop, None) {
-                            return Some(cut);
-                        }
-                    }
-                },
-                (state, _) => {
-                    let in_list = match state {
-                        State::List { member } => Some(member),
-                        _ => None,
-                    };
-                    match skim(&self.buffer, self.at, in_list.is_none()) {
-                        Ok(Skimmed::Value(end, name)) => {
-                            let from = std::mem::replace(&mut self.at, end);
-                            return Some(Cut::Record(from, end, name));
-                        }
-                        Ok(Skimmed::List(at)) => {
-                            self.at = at;
-                            self.state = State::List { member: true };
-                        }
-                        Err(stop) => {
-                            if let Some(cut) = self.stopped(stop, in_list) {
-                                return Some(cut);
-                            }
-                        }
-                    }
+                (Some(Within::List), b']') => {
+                    self.at += 1;
+                    self.within.pop();
+                    None
                 }
+                (Some(Within::Member), b']') => {
+                    self.at += 1;
+                    self.within.pop();
+                    self.within.push(Within::Object);
+                    None
+                }
+                (Some(Within::Object), b'{') => {
+                    self.within.pop();
+                    Some(Cut::Fault("another object begins before it ends"))
+                }
+                (Some(Within::Object), _) => self.rest(),
+                _ => self.value(),
+            };
+            if cut.is_some() {
+                return cut;
             }
         }
     }
 
-    /// The next byte that is not blank. A byte order mark is.
-    fn peek(&mut self) -> Option<u8> {
-        if self.offset == 0 && self.at == 0 && self.buffer.starts_with(b"\xef\xbb\xbf") {
-            self.at = 3;
+    /// The value that begins here.
+    fn value(&mut self) -> Option<Cut> {
+        match skim(&self.buffer, self.at, true) {
+            Ok(Skimmed::Value(end, _)) if end - self.at > LONGEST => {
+                self.at = end;
+                Some(Cut::Fault(TOO_LONG))
+            }
+            Ok(Skimmed::Value(end, name)) => {
+                let from = std::mem::replace(&mut self.at, end);
+                Some(Cut::Record(from, end, name))
+            }
+            Ok(Skimmed::List(at)) => {
+                self.at = at;
+                if self.within.last() == Some(&Within::Member) {
+                    // Files that were joined, one of which was cut.
+                    return Some(Cut::Fault("another list begins before it ends"));
+                }
+                self.within.push(Within::Member);
+                None
+            }
+            Err(stop) => self.stopped(stop),
         }
+    }
+
+    /// What stands behind the list of an object: another list, perhaps.
+    fn rest(&mut self) -> Option<Cut> {
+        match skim_rest(&self.buffer, self.at) {
+            Ok(Skimmed::Value(end, name)) => {
+                self.at = end;
+                self.within.pop();
+                let is_record = matches!(name, Name::Is(..));
+                is_record.then_some(Cut::Fault("it is a list of records and a record itself"))
+            }
+            Ok(Skimmed::List(at)) => {
+                self.at = at;
+                self.within.pop();
+                self.within.push(Within::Member);
+                None
+            }
+            Err(stop) => self.stopped(stop),
+        }
+    }
+
+    /// The next byte that is not blank. Between values, byte order marks and the separators of
+    /// JSON text sequences (RFC 7464) are.
+    fn peek(&mut self) -> Option<u8> {
         loop {
-            match self.buffer.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                other => return other.copied(),
+            let rest = self.buffer.get(self.at..).unwrap_or_default();
+            match rest {
+                [b' ' | b'\n' | b'\r' | b'\t', ..] => self.at += 1,
+                [0x1e, ..] if self.within.is_empty() => self.at += 1,
+                [0xef, 0xbb, 0xbf, ..] if self.within.is_empty() => self.at += 3,
+                other => return other.first().copied(),
             }
         }
     }
 
     /// What comes of a value that can't be run over: nothing yet, where there is more to read.
-    fn stopped(&mut self, stop: Stop, in_list: Option<bool>) -> Option<Cut> {
+    fn stopped(&mut self, stop: Stop) -> Option<Cut> {
         let why = match stop {
             Stop::Broken(_, why) => why,
             Stop::More if self.buffer.len() - self.at > LONGEST => {
                 // It is no line that somebody cut: what is in it is part of it.
                 self.at = self.buffer.len();
-                self.state = State::Lost { in_list };
-                return Some(Cut::Fault("it is longer than 4 MiB"));
+                self.lost = true;
+                return Some(Cut::Fault(TOO_LONG));
             }
             Stop::More => match self.end {
                 End::No => return self.fill().err().map(Cut::Unreadable),
                 End::Whole => "it ends in the middle",
                 End::Cut => {
-                    self.state = State::Lost { in_list };
+                    self.lost = true;
                     self.at += 1;
                     return None;
                 }
             },
         };
-        self.state = State::Lost { in_list };
+        self.lost = true;
         // What looked like its inside may be the next one: from its second byte on.
         self.at += 1;
         Some(Cut::Fault(why))
     }
 
     /// Goes to where a record may begin behind something broken, or to the end.
-    fn find(&mut self, in_list: Option<bool>) -> Option<Cut> {
-        let found = match in_list {
-            None => next_line(&self.buffer, self.at),
-            Some(_) => next_record(&self.buffer, self.at, self.end == End::No),
-        };
-        match found {
+    fn find(&mut self) -> Option<Cut> {
+        if self.within.last() == Some(&Within::Object) {
+            self.within.pop();
+        }
+        let in_list = !self.within.is_empty();
+        match next_beginning(&self.buffer, self.at, in_list, self.end == End::No) {
             Beginning::At(at) => {
                 self.at = at;
-                self.state = match in_list {
-                    Some(member) => State::List { member },
-                    None => State::Top,
-                };
+                self.lost = false;
                 return None;
             }
             // It can't be told yet; what is longer than any record is none.
@@ -277,7 +312,8 @@ impl<R: Read> Splitter<R> {
             End::No => self.fill().err().map(Cut::Unreadable),
             End::Whole | End::Cut => {
                 self.at = self.buffer.len();
-                self.state = State::Top;
+                self.within.clear();
+                self.lost = false;
                 None
             }
         }
@@ -286,9 +322,10 @@ impl<R: Read> Splitter<R> {
     /// Reads on.
     fn fill(&mut self) -> Result<(), std::io::Error> {
         // Beginnings are looked for a little further back.
-        let done = match self.state {
-            State::Lost { .. } => self.at.saturating_sub(LOOK_BACK),
-            _ => self.at,
+        let done = if self.lost {
+            self.at.saturating_sub(LOOK_BACK)
+        } else {
+            self.at
         };
         self.count(done);
         self.buffer.drain(..done);
@@ -336,23 +373,9 @@ enum Beginning {
     Nowhere,
 }
 
-/// The next line that begins an object.
-fn next_line(bytes: &[u8], mut from: usize) -> Beginning {
-    loop {
-        let rest = bytes.get(from..).unwrap_or_default();
-        let Some(newline) = memchr(b'\n', rest) else {
-            return Beginning::Nowhere;
-        };
-        from += newline + 1;
-        if bytes.get(from) == Some(&b'{') {
-            return Beginning::At(from);
-        }
-    }
-}
-
-/// The next member of a list that is an object and names a call: the lists inside of records hold
-/// objects too.
-fn next_record(bytes: &[u8], mut from: usize, more: bool) -> Beginning {
+/// The next object that may be a record, or list some: at the beginning of a line, or behind
+/// another one and naming a call or beginning a list. The lists inside of records hold objects too.
+fn next_beginning(bytes: &[u8], mut from: usize, in_list: bool, more: bool) -> Beginning {
     loop {
         let rest = bytes.get(from..).unwrap_or_default();
         let Some(brace) = memchr(b'{', rest) else {
@@ -362,12 +385,16 @@ fn next_record(bytes: &[u8], mut from: usize, more: bool) -> Beginning {
         let before = bytes
             .get(at.saturating_sub(LOOK_BACK)..at)
             .unwrap_or_default();
-        let blank = |b: &&u8| b.is_ascii_whitespace();
-        let last = before.iter().rev().find(|b| !blank(b));
-        let follows = matches!(last, None | Some(b',' | b'[')) || before.last() == Some(&b'\n');
-        if follows {
-            match skim(bytes, at, false) {
-                Ok(Skimmed::Value(_, Name::Is(..))) => return Beginning::At(at),
+        if !in_list && before.last() == Some(&b'\n') {
+            return Beginning::At(at);
+        }
+        let blanks = before.iter().rev().take_while(|b| b.is_ascii_whitespace());
+        let on_new_line = blanks.clone().any(|b| matches!(b, b'\n' | b'\r'));
+        let last = before.iter().rev().nth(blanks.count());
+        let follows = matches!(last, None | Some(b',' | b'[' | b'}' | 0x1e | 0xbf));
+        if follows || on_new_line {
+            match skim(bytes, at, true) {
+                Ok(Skimmed::Value(_, Name::Is(..)) | Skimmed::List(_)) => return Beginning::At(at),
                 Err(Stop::More) if more => return Beginning::Perhaps(at),
                 Ok(_) | Err(_) => {}
             }

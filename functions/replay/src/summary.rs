@@ -14,6 +14,8 @@ use crate::replay::Judged;
 
 /// How many names any list keeps: records of anybody's making can hold any number.
 const MOST: usize = 20_000;
+/// How many people are kept of those who make or take away one element.
+const PEOPLE: usize = 20;
 
 /// What came of one policy, in changes of resources.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -142,7 +144,7 @@ impl Summary {
             let name = (part.resource.clone(), element.clone());
             if let Some(flapping) = bounded(&mut self.elements, name) {
                 flapping.opened += 1;
-                flapping.openers.insert(actor.to_owned());
+                flapping.openers = with(std::mem::take(&mut flapping.openers), actor);
             }
         }
         for element in &part.taken {
@@ -150,7 +152,7 @@ impl Summary {
             // What was never wrong may come and go.
             if let Some(flapping) = self.elements.get_mut(&name) {
                 flapping.closed += 1;
-                flapping.closers.insert(actor.to_owned());
+                flapping.closers = with(std::mem::take(&mut flapping.closers), actor);
             }
         }
     }
@@ -178,6 +180,14 @@ impl Summary {
         let average = self.violated as f64 / days as f64;
         Some((average, day, most.violated))
     }
+}
+
+/// A few people, and one more.
+fn with(mut people: BTreeSet<String>, actor: &str) -> BTreeSet<String> {
+    if people.len() < PEOPLE {
+        people.insert(actor.to_owned());
+    }
+    people
 }
 
 /// The entry of a name, while there is room for new ones.

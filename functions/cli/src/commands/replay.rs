@@ -53,7 +53,10 @@ impl Args {
             bundle: &bundle,
             kinds: kinds(),
             all: self.all,
-            threads: self.threads.map_or_else(cores, std::num::NonZero::get),
+            threads: self
+                .threads
+                .map_or_else(cores, std::num::NonZero::get)
+                .min(MOST_THREADS),
         };
         let mut printer = Printer {
             shell,
@@ -105,6 +108,8 @@ fn ending(counts: &Counts, summary: &Summary) -> Ending {
     }
 }
 
+/// How many threads read, at most, and how many judge.
+const MOST_THREADS: usize = 64;
 /// How many places that can't be read are told one by one.
 const SHOWN: u64 = 1_000;
 
@@ -170,6 +175,10 @@ impl Watch for Printer<'_> {
         match self.print(judged) {
             Ok(()) => ControlFlow::Continue(()),
             Err(failure) => {
+                if failure.is_closed_pipe() {
+                    // Standard input may stay open for long, and nobody is there to wait for it.
+                    std::process::exit(i32::from(failure.ending().code()));
+                }
                 self.failed = Some(failure);
                 ControlFlow::Break(())
             }

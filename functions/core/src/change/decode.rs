@@ -68,6 +68,16 @@ const LONGEST_REQUEST: usize = 100_000;
 /// The minor version that brought the mark `omitted`.
 const MARKS_OMITTED: u32 = 10;
 
+/// The types of events that are no calls (CloudTrail User Guide, "CloudTrail record contents").
+/// What isn't known, or hidden, is taken for a call.
+const NOT_CALLS: [&str; 5] = [
+    "AwsServiceEvent",
+    "AwsConsoleSignIn",
+    "AwsVpceEvent",
+    "AwsCloudTrailInsight",
+    "AwsVpceEvents",
+];
+
 /// Decodes one CloudTrail record (the `detail` of an EventBridge event).
 ///
 /// Success can be read only from an absent or empty `errorCode`: `responseElements` is null
@@ -82,7 +92,7 @@ pub fn decode(record: Value) -> Result<Decoded, DecodeError> {
     };
     let minor = minor_version(&record)?;
     if let Some(event_type) = text_of(&record, "eventType")
-        && !matches!(event_type, "" | "AwsApiCall" | "AwsConsoleAction")
+        && NOT_CALLS.contains(&event_type)
     {
         return Ok(Decoded::Ignored(Ignored::NotACall(short(event_type))));
     }
@@ -216,13 +226,13 @@ fn owner(record: &Map<String, Value>) -> Option<AccountId> {
 }
 
 /// CloudTrail marks what it left out for its size with `omitted: true` (record version 1.10 on),
-/// in place of the whole request or of one of its members.
+/// in place of the whole request or of some part of it.
 fn is_cut(value: &Value) -> bool {
-    let Some(members) = value.as_object() else {
-        return false;
-    };
-    let marked = |members: &Map<String, Value>| omitted(members.get("omitted"));
-    marked(members) || members.values().filter_map(Value::as_object).any(marked)
+    match value {
+        Value::Object(members) => omitted(members.get("omitted")) || members.values().any(is_cut),
+        Value::Array(items) => items.iter().any(is_cut),
+        _ => false,
+    }
 }
 
 fn omitted(mark: Option<&Value>) -> bool {
@@ -372,6 +382,10 @@ mod tests {
             (
                 "requestParameters",
                 json!({"groupId": "sg-1", "ipPermissions": {"omitted": true}}),
+            ),
+            (
+                "requestParameters",
+                json!({"a": {"items": [{"b": 1, "omitted": true}]}}),
             ),
             ("omitted", json!(true)),
         ] {

@@ -1,9 +1,13 @@
 //! Finds what changes made in the live image, and what stood there before.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::kind::{Before, Element, ElementPath, FacetName, Image, Kind, KindError, Target, Touch};
+use crate::kind::{
+    Before, Element, ElementKey, ElementPath, FacetName, Image, Kind, KindError, Target, Touch,
+};
 use crate::observe::History;
 
 /// How an element stands now, compared with what the change made of it.
@@ -82,9 +86,12 @@ pub fn locate(
     history: &History,
 ) -> Result<Vec<Located>, KindError> {
     let mut chains: Vec<Chain<'_>> = Vec::new();
+    // Of the live image, and of each that is kept.
+    let images = 1 + history.images.len();
+    let mut likenesses: Vec<Likeness> = (0..images).map(|_| Likeness::default()).collect();
     for (index, (time, touches)) in changes.iter().enumerate() {
         for touch in *touches {
-            let path = place(kind, live, touch, history)?;
+            let path = place(kind, live, touch, history, &mut likenesses)?;
             let link = Link {
                 index,
                 time: *time,
@@ -212,6 +219,7 @@ fn place(
     live: &Image,
     touch: &Touch,
     history: &History,
+    likenesses: &mut [Likeness],
 ) -> Result<ElementPath, KindError> {
     let first = || {
         touch
@@ -242,8 +250,8 @@ fn place(
         Target::Like(element) => {
             let kept = history.images.iter().rev().map(|i| &i.image);
             let images = std::iter::once(live).chain(kept);
-            for image in images {
-                if let Some(path) = alike(kind, image, &touch.facets, element) {
+            for (image, likeness) in images.zip(likenesses) {
+                if let Some(path) = likeness.find(kind, image, &touch.facets, element) {
                     return Ok(path);
                 }
             }
@@ -261,13 +269,50 @@ pub(crate) fn alike(
     facets: &[FacetName],
     element: &Element,
 ) -> Option<ElementPath> {
-    facets.iter().find_map(|facet| {
-        let wanted = kind.substance(facet, element);
-        let mut standing = image.facets.get(facet).into_iter().flatten();
-        let (key, _) = standing.find(|(_, e)| kind.substance(facet, e) == wanted)?;
-        Some(ElementPath {
-            facet: facet.clone(),
-            key: key.clone(),
+    Likeness::default().find(kind, image, facets, element)
+}
+
+/// The elements of an image by what they are, for whoever looks for many.
+#[derive(Debug, Default)]
+pub(crate) struct Likeness {
+    by_substance: BTreeMap<FacetName, BTreeMap<String, ElementKey>>,
+}
+
+impl Likeness {
+    /// The element of the image that has the substance of a given one. The image: always the same,
+    /// but for what [`Likeness::set`] was told.
+    pub(crate) fn find(
+        &mut self,
+        kind: &dyn Kind,
+        image: &Image,
+        facets: &[FacetName],
+        element: &Element,
+    ) -> Option<ElementPath> {
+        facets.iter().find_map(|facet| {
+            let known = self.by_substance.entry(facet.clone()).or_insert_with(|| {
+                let elements = image.facets.get(facet).into_iter().flatten();
+                // Of two alike the first counts.
+                let elements = elements.map(|(key, e)| (substance(kind, facet, e), key.clone()));
+                elements.rev().collect()
+            });
+            let key = known.get(&substance(kind, facet, element))?;
+            let path = ElementPath {
+                facet: facet.clone(),
+                key: key.clone(),
+            };
+            image.get(&path).is_some().then_some(path)
         })
-    })
+    }
+
+    /// An element was put into the image.
+    pub(crate) fn set(&mut self, kind: &dyn Kind, path: &ElementPath, element: &Element) {
+        if let Some(known) = self.by_substance.get_mut(&path.facet) {
+            let substance = substance(kind, &path.facet, element);
+            known.insert(substance, path.key.clone());
+        }
+    }
+}
+
+fn substance(kind: &dyn Kind, facet: &FacetName, element: &Element) -> String {
+    kind.substance(facet, element).to_string()
 }

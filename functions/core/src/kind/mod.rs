@@ -176,6 +176,13 @@ pub trait Kind: Send + Sync {
         Vec::new()
     }
 
+    /// The key is no id of AWS's, but what the element is. A kind whose elements have ids that
+    /// records may or may not show tells one from the other.
+    fn is_unnamed(&self, key: &ElementKey) -> bool {
+        let _ = key;
+        true
+    }
+
     /// Reads one element as a policy document's case or a record writes it, and keys it:
     /// by AWS's id where it shows one, else by its substance.
     fn element(

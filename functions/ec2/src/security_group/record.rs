@@ -1,6 +1,6 @@
 //! What CloudTrail records show of security groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use undrift_core::change::Change;
@@ -11,7 +11,7 @@ use undrift_core::name::ResourceId;
 
 use super::rule::{Rule, Source};
 use super::{EGRESS, INGRESS};
-use crate::written::{first_of, integer, items, member, text};
+use crate::written::{first_of, integer, items, member, scalar, text};
 
 /// The groups a record touched.
 pub(super) fn touched(change: &Change) -> Result<Vec<Touched>, KindError> {
@@ -71,12 +71,13 @@ fn created() -> Effect {
 /// Authorize fails if any of its rules exists: success proves that they were absent.
 fn authorized(change: &Change, facet: &str) -> Result<Effect, KindError> {
     let mut rules = Vec::new();
-    for shown in response_rules(change)? {
+    for shown in few(response_rules(change)?)? {
         rules.push(response_rule(shown)?);
     }
+    let mut known: BTreeSet<String> = rules.iter().map(|r| r.substance().to_string()).collect();
     // The response has one rule per source; what it leaves out is found by what it is.
     for asked in request_rules(request(change))? {
-        if !rules.iter().any(|r| r.substance() == asked.substance()) {
+        if known.insert(asked.substance().to_string()) {
             rules.push(asked);
         }
     }
@@ -96,7 +97,7 @@ fn revoked(change: &Change, facet: &str) -> Result<Effect, KindError> {
         before,
         after: None,
     };
-    let shown = response_rules(change)?;
+    let shown = few(response_rules(change)?)?;
     if !shown.is_empty() {
         let mut touches = Vec::new();
         for rule in shown.iter().map(response_rule) {
@@ -111,7 +112,7 @@ fn revoked(change: &Change, facet: &str) -> Result<Effect, KindError> {
         "securityGroupRuleId",
     ];
     let mut touches = Vec::new();
-    for item in items(first_of(request(change), &ids))? {
+    for item in few(items(first_of(request(change), &ids))?)? {
         let id = item.as_str().map(str::to_owned);
         let id = id.or_else(|| text(item, &["securityGroupRuleId", "content"]));
         let id = id.ok_or_else(|| malformed("it has no id".to_owned()))?;
@@ -130,7 +131,7 @@ fn revoked(change: &Change, facet: &str) -> Result<Effect, KindError> {
 fn modified(change: &Change) -> Result<Effect, KindError> {
     let list = ["securityGroupRule", "securityGroupRules"];
     let mut touches = Vec::new();
-    for item in items(first_of(request(change), &list))? {
+    for item in few(items(first_of(request(change), &list))?)? {
         let id = text(item, &["securityGroupRuleId"]);
         let rule = member(item, "securityGroupRule");
         let rule = rule.ok_or_else(|| malformed("it has no new values".to_owned()))?;
@@ -215,6 +216,18 @@ fn api_rule(rule: &Value) -> Result<Rule, KindError> {
     .map_err(malformed)
 }
 
+/// How many rules a call may be about: no group has more (Amazon VPC User Guide, "Amazon VPC
+/// quotas": 1,000 rules on an interface, all its groups together).
+const MOST: usize = 1_000;
+
+/// The same list, unless it is longer than any group's.
+fn few<T>(list: &[T]) -> Result<&[T], KindError> {
+    if list.len() > MOST {
+        return Err(malformed(format!("it is about {} rules", list.len())));
+    }
+    Ok(list)
+}
+
 /// The lists of a permission, and what names the source in each.
 const SOURCES: &[(&str, &str)] = &[
     ("ipRanges", "cidrIp"),
@@ -241,14 +254,20 @@ fn request_rules(request: &Value) -> Result<Vec<Rule>, KindError> {
                 };
                 let source = source.ok_or_else(|| malformed(format!("it has no {named}")))?;
                 rules.push(permitted(permission, source, text(item, &["description"]))?);
+                few(&rules)?;
             }
         }
         if sources == 0 {
             return Err(malformed("it has no source".to_owned()));
         }
     }
-    if let Some(cidr) = text(request, &["cidrIp", "cidrIpv6"]) {
-        let source = Source::parse(&cidr).map_err(malformed)?;
+    for flat in ["cidrIp", "cidrIpv6"] {
+        let source = match member(request, flat) {
+            None | Some(Value::Null) => continue,
+            Some(Value::String(text)) if text.is_empty() => continue,
+            Some(source) => scalar(source).unwrap_or_default(),
+        };
+        let source = Source::parse(&source).map_err(malformed)?;
         rules.push(permitted(request, source, None)?);
     }
     Ok(rules)

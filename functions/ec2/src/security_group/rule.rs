@@ -146,6 +146,9 @@ impl Rule {
                 // 0 to 0 and -1 to -1 are written for "all" in some answers of older records.
                 match (from, to.unwrap_or(65535)) {
                     (-1, -1) => Some((0, 65535)),
+                    (from, to) if from > to => {
+                        return Err(format!("its ports run from {from} to {to}"));
+                    }
                     ports => Some(ports),
                 }
             }

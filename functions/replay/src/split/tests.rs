@@ -127,3 +127,76 @@ fn what_is_too_long_is_left_out() {
     let listed = format!("{{\"Records\":[{A},{long},{B}]}}");
     assert_eq!(split(listed.as_bytes(), 1 << 20).0.len(), 2);
 }
+
+#[test]
+fn lists_may_lie_in_lists_and_objects_hold_several() {
+    all(&format!("[[{A}],[{B}]]"), &[A, B], &[]);
+    all(
+        &format!("[{{\"Records\":[{A}]}},{{\"Records\":[{B}]}}]"),
+        &[A, B],
+        &[],
+    );
+    all(
+        &format!("{{\"Events\":[],\"Records\":[{A}],\"x\":1,\"Records\":[{B}]}}\n{A}"),
+        &[A, B, A],
+        &[],
+    );
+    let own = r#"{"eventName":"A","Events":[]}"#;
+    all(&format!("{own}\n{B}"), &[own, B], &[]);
+    all(
+        &format!("{{\"Events\":[],\"eventName\":\"A\"}}\n{B}"),
+        &[B],
+        &[1],
+    );
+}
+
+#[test]
+fn files_that_were_joined_are_read_though_one_was_cut() {
+    let whole = format!("{{\"Records\":[{A},{B}]}}");
+    for (cut, kept) in [
+        (format!("{{\"Records\":[{A}"), vec![A]),
+        (format!("{{\"Records\":[{A},"), vec![A]),
+        (format!("{{\"Records\":[{A}]"), vec![A]),
+        ("{\"Records\":[".to_owned(), vec![]),
+        (format!("{{\"Records\":[{A},{{\"eventName\":\"C"), vec![A]),
+    ] {
+        for between in ["\n", ""] {
+            let text = format!("{whole}{between}{cut}{between}{whole}{between}{whole}");
+            let (found, faults) = split(text.as_bytes(), 1000);
+            let expected = [vec![A, B], kept.clone(), vec![A, B, A, B]].concat();
+            assert_eq!(found, expected, "{text}");
+            assert!(!faults.is_empty() && faults.len() < 3, "{text}: {faults:?}");
+        }
+    }
+}
+
+#[test]
+fn records_are_found_again_without_lines_to_go_by() {
+    let cut = r#"{"eventName":"C","x":{"y":["#;
+    for (before, between) in [
+        ("", ""),
+        ("", "\n  "),
+        ("", "\r"),
+        ("\u{1e}", "\u{1e}"),
+        ("\u{feff}", "\n\u{feff}"),
+    ] {
+        let text = format!("{before}{A}{between}{cut}{between}{B}{between}{A}{between}{B}");
+        let (found, faults) = split(text.as_bytes(), 1000);
+        assert_eq!(found, [A, B, A, B], "{text:?}: {faults:?}");
+        assert_eq!(faults.len(), 1, "{text:?}: {faults:?}");
+    }
+}
+
+#[test]
+fn the_limit_is_the_same_wherever_a_record_lies() {
+    let of = |size: usize| {
+        format!(
+            "{{\"eventName\":\"A\",\"x\":\"{}\"}}",
+            "y".repeat(size - 24)
+        )
+    };
+    let (fits, over) = (of(LONGEST), of(LONGEST + 1));
+    let text = format!("{over}\n{fits}\n{over}\n{fits}\n{A}");
+    let (found, faults) = split(text.as_bytes(), 1 << 20);
+    assert_eq!((found.len(), faults.len()), (3, 2), "{faults:?}");
+}
