@@ -11,4 +11,5 @@
 mod corpus;
 mod files;
 mod followed;
+mod model;
 mod support;
