@@ -17,5 +17,6 @@ mod notices;
 mod property;
 mod rounds;
 mod security_groups;
+mod sharing;
 mod slack_sdk;
 mod structure;
