@@ -303,7 +303,7 @@ fn describe(element: &Element) -> String {
 macro_rules! kind {
     ($type:ident, $id:expr, $terms:expr, $arn:literal, $events:expr, $rights:expr) => {
         impl Kind for $type {
-            #[expect(clippy::expect_used, reason = "a constant that a test parses")]
+            #[allow(clippy::expect_used, reason = "a constant that a test parses")]
             fn id(&self) -> KindId {
                 KindId::parse($id).expect("a kind's id")
             }

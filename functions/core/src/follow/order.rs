@@ -49,9 +49,11 @@ pub(super) fn unordered(kind: &dyn Kind, occurred: &[Occurred<'_>]) -> Vec<usize
                     .or_default()
                     .push((index, adds(touch)));
             }
-            let is = match (&touch.after, &touch.before, &touch.target) {
-                (Some(e), _, _) | (None, Before::Was(e), _) | (None, _, Target::Like(e)) => e,
-                _ => continue,
+            let shown = (&touch.after, &touch.before, &touch.target);
+            let ((Some(is), _, _) | (None, Before::Was(is), _) | (None, _, Target::Like(is))) =
+                shown
+            else {
+                continue;
             };
             for facet in &touch.facets {
                 let substance = format!("{facet} {}", kind.substance(facet, is));

@@ -34,13 +34,14 @@ pub(crate) async fn read_snapshot(
         .map_err(|e| classify(&e, operation, &snapshot.to_string()));
     let answer = match answer {
         Ok(answer) => answer,
-        Err(e) => return gone(e, &dated),
+        Err(e) if e.class == ErrorClass::Missing => return Ok(gone(&dated)),
+        Err(e) => return Err(e),
     };
     let names = answer.create_volume_permissions().iter().map(|p| {
         let group = p.group().map(PermissionGroup::as_str);
         p.user_id().or(group)
     });
-    seen(names, operation, snapshot, &dated)
+    seen(names, &dated).map_err(|why| malformed(operation, &snapshot.to_string(), why))
 }
 
 /// Whom an image is shared with.
@@ -58,7 +59,8 @@ pub(crate) async fn read_image(client: &Client, image: &ResourceRef) -> Result<S
         .map_err(|e| classify(&e, operation, &image.to_string()));
     let answer = match answer {
         Ok(answer) => answer,
-        Err(e) => return gone(e, &dated),
+        Err(e) if e.class == ErrorClass::Missing => return Ok(gone(&dated)),
+        Err(e) => return Err(e),
     };
     let names = answer.launch_permissions().iter().map(|p| {
         p.user_id()
@@ -66,32 +68,23 @@ pub(crate) async fn read_image(client: &Client, image: &ResourceRef) -> Result<S
             .or(p.organization_arn())
             .or(p.organizational_unit_arn())
     });
-    seen(names, operation, image, &dated)
+    seen(names, &dated).map_err(|why| malformed(operation, &image.to_string(), why))
 }
 
-/// What isn't there any more has no image; any other failure is one.
-fn gone(error: CallError, dated: &AnswerDate) -> Result<Seen, CallError> {
-    if error.class == ErrorClass::Missing {
-        Ok(Seen {
-            image: None,
-            at: at(dated),
-        })
-    } else {
-        Err(error)
+fn gone(dated: &AnswerDate) -> Seen {
+    Seen {
+        image: None,
+        at: at(dated),
     }
 }
 
 fn seen<'n>(
     names: impl Iterator<Item = Option<&'n str>>,
-    operation: &str,
-    resource: &ResourceRef,
     dated: &AnswerDate,
-) -> Result<Seen, CallError> {
+) -> Result<Seen, &'static str> {
     let mut shares = Facet::new();
     for name in names {
-        let name = name
-            .ok_or_else(|| malformed(operation, &resource.to_string(), "a share names nobody"))?;
-        let (key, element) = share(name);
+        let (key, element) = share(name.ok_or("a share names nobody")?);
         shares.insert(key, element);
     }
     let mut image = Image::default();
