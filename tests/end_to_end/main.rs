@@ -11,6 +11,7 @@
 mod adapters;
 mod corpus;
 mod demo;
+mod instances;
 mod local;
 mod malformed;
 mod notices;

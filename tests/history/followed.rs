@@ -446,3 +446,62 @@ fn nothing_is_decided_on_an_empty_bundle() {
     assert!(heard.judged[0].outcomes.is_empty());
     assert_ne!(Decision::Act, Decision::Leave(Why::Compliant));
 }
+
+#[test]
+fn an_instances_options_go_back_to_what_it_was_started_with() {
+    let options = |tokens: &str, hops: u8| {
+        json!({"state": "pending", "httpTokens": tokens, "httpEndpoint": "enabled",
+            "httpPutResponseHopLimit": hops, "httpProtocolIpv6": "disabled", "instanceMetadataTags": "disabled"})
+    };
+    let run = |tokens: &str| {
+        let answer = json!({"instancesSet": {"items": [
+            {"instanceId": "i-1", "metadataOptions": options(tokens, 1)},
+            {"instanceId": "i-2", "metadataOptions": options(tokens, 1)}]}});
+        record("run", 10, "RunInstances", json!({}), answer)
+    };
+    let set = |id: &str, second, set: Value| {
+        let mut request = json!({"InstanceId": "i-1"});
+        request
+            .as_object_mut()
+            .unwrap()
+            .extend(set.as_object().unwrap().clone());
+        let request = json!({"ModifyInstanceMetadataOptionsRequest": request});
+        record(
+            id,
+            second,
+            "ModifyInstanceMetadataOptions",
+            request,
+            Value::Null,
+        )
+    };
+    let weak = |second| {
+        set(
+            "a",
+            second,
+            json!({"HttpTokens": "optional", "HttpPutResponseHopLimit": 2}),
+        )
+    };
+    let policy = "imdsv1-allowed";
+    let heard = replay_records(&[run("required"), weak(20)]);
+    assert_eq!(heard.verdict("a", policy), "violated");
+    let outcome = &heard.of("a").outcomes[0];
+    assert_eq!(outcome.decision, Decision::Act);
+    let calls: Vec<String> = outcome.calls.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        calls,
+        [r#"ec2:ModifyInstanceMetadataOptions {"HttpTokens":"required","InstanceId":"i-1"}"#]
+    );
+    // What it was isn't shown, and neither is whether the endpoint answers.
+    let heard = replay_records(&[weak(20)]);
+    assert_eq!(heard.verdict("a", policy), "undecided");
+    // It never asked for tokens: setting that again changes nothing.
+    let heard = replay_records(&[run("optional"), weak(20)]);
+    assert_eq!(heard.verdict("a", policy), "compliant");
+    let heard = replay_records(&[
+        run("required"),
+        set("a", 20, json!({"HttpPutResponseHopLimit": 9})),
+    ]);
+    assert_eq!(heard.verdict("a", policy), "violated");
+    let heard = replay_records(&[run("required"), set("a", 20, json!({"HttpTokens": "****"}))]);
+    assert_eq!(heard.verdict("a", policy), "undecided");
+}

@@ -309,7 +309,10 @@ impl Followed {
             for element in unseen {
                 if let Ok((key, element)) = kind.element(facet, &element) {
                     let facet = facet.clone();
-                    fuller.set(&ElementPath { facet, key }, Some(element));
+                    let path = ElementPath { facet, key };
+                    if fuller.get(&path).is_none() {
+                        fuller.set(&path, Some(element));
+                    }
                 }
             }
         }

@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
-use undrift_core::policy::Bundle;
+use undrift_core::policy::{Bundle, Policy};
 use undrift_documents::{CaseResult, Documents, kinds, load, run_cases};
 
 fn policies() -> PathBuf {
@@ -39,30 +39,75 @@ fn every_case_of_every_shipped_document_holds() {
 
 #[test]
 fn a_shipped_document_that_is_mutated_fails_its_cases() {
-    type Mutation = fn(&mut undrift_core::policy::Policy);
-    let mutations: [(&str, Mutation); 4] = [
-        ("finds nothing", |p| "[]".clone_into(&mut p.violation)),
+    // Each gives the mutated document; none where it makes no sense of this one.
+    type Mutation = fn(&Policy) -> Option<Policy>;
+    fn judged_by(policy: &Policy, violation: &str) -> Policy {
+        let violation = violation.to_owned();
+        Policy {
+            violation,
+            ..policy.clone()
+        }
+    }
+    fn with(policy: &Policy, param: &str, value: serde_json::Value) -> Option<Policy> {
+        let mut policy = policy.clone();
+        *policy.params.get_mut(param)? = value;
+        Some(policy)
+    }
+    /// A part of the expression, replaced.
+    fn but(policy: &Policy, part: &str, by: &str) -> Option<Policy> {
+        let is_there = policy.violation.contains(part);
+        is_there.then(|| judged_by(policy, &policy.violation.replacen(part, by, 1)))
+    }
+    let mutations: [(&str, Mutation); 10] = [
+        ("finds nothing", |p| Some(judged_by(p, "[]"))),
         ("finds everything", |p| {
-            "state.ingress".clone_into(&mut p.violation);
+            // Where nobody is trusted, every share is wrong.
+            if p.params.get("trusted") == Some(&serde_json::json!([])) {
+                return None;
+            }
+            let kind = kinds().get(&p.kind).unwrap();
+            Some(judged_by(p, &format!("state.{}", kind.facets()[0])))
         }),
         ("looks the wrong way", |p| {
-            "net.open(state.egress, params)".clone_into(&mut p.violation);
+            but(p, "state.ingress", "state.egress")
         }),
         ("forgets a port", |p| {
-            p.params.insert("ports".into(), serde_json::json!([1]));
+            with(p, "ports", serde_json::json!([1]))
+        }),
+        ("sees everybody only", |p| {
+            but(p, "!(s.with in params.trusted)", "s.with == \"all\"")
+        }),
+        ("sees strangers only", |p| {
+            but(p, "!(s.with in params.trusted)", "s.with != \"all\"")
+        }),
+        ("forgets hops", |p| with(p, "hops", serde_json::json!(64))),
+        ("forgets that the endpoint answers", |p| {
+            but(p, ", \"HttpEndpoint\"]", "]")
+        }),
+        ("takes required tokens for wrong", |p| {
+            but(p, "t.value == \"optional\"", "true")
+        }),
+        ("forgets tokens", |p| {
+            but(p, "\"HttpTokens\", \"HttpEndpoint\"", "\"HttpEndpoint\"")
         }),
     ];
     for (what, mutate) in mutations {
+        let mut made_sense = false;
         for index in 0..shipped().policies.len() {
             let mut documents = shipped();
             let policy = &mut documents.policies[index].policy;
-            mutate(policy);
+            let Some(mutated) = mutate(policy) else {
+                continue;
+            };
+            made_sense = true;
+            *policy = mutated;
             let id = policy.id.clone();
             let failing = failing(&documents);
             assert!(failing.iter().any(|r| r.policy == id), "{id} {what}");
             assert!(failing.iter().all(|r| r.policy == id), "{id} {what}");
             assert!(failing[0].line.is_some_and(|l| l > 20));
         }
+        assert!(made_sense, "{what}");
     }
 }
 

@@ -7,7 +7,7 @@ use undrift_core::kind::{Call, ResourceRef};
 use undrift_core::name::{KindId, ResourceId};
 use undrift_engine::port::{CallError, Cloud, ErrorClass, Seen, Sent};
 
-use crate::{security_group, sharing};
+use crate::{instance, security_group, sharing};
 
 /// EC2 through the SDK.
 #[derive(Debug, Clone)]
@@ -34,6 +34,7 @@ impl Cloud for Ec2 {
     async fn read(&self, resource: &ResourceRef) -> Result<Seen, CallError> {
         match resource.kind.as_str() {
             security_group::KIND => security_group::live::read(&self.client, resource).await,
+            instance::KIND => instance::live::read(&self.client, resource).await,
             sharing::SNAPSHOT => sharing::live::read_snapshot(&self.client, resource).await,
             sharing::IMAGE => sharing::live::read_image(&self.client, resource).await,
             other => Err(malformed(
@@ -45,6 +46,9 @@ impl Cloud for Ec2 {
     }
 
     async fn send(&self, call: &Call) -> Result<Sent, CallError> {
+        if instance::live::CALLS.contains(&call.operation.as_str()) {
+            return instance::live::send(&self.client, call).await;
+        }
         if sharing::live::CALLS.contains(&call.operation.as_str()) {
             return sharing::live::send(&self.client, call).await;
         }

@@ -1,0 +1,72 @@
+//! An instance whose metadata service is weakened gets exactly the weakened options back.
+
+use serde_json::{Value, json};
+use undrift_core::record::{OutcomeKind, Record};
+use undrift_local::Client;
+use undrift_tests::sandbox::{Sandbox, next_second, text};
+
+/// The options of an instance, but for their state.
+async fn options(client: &Client, id: &str) -> Value {
+    let input = json!({"InstanceIds": [id]});
+    let answer = client
+        .call("ec2", "DescribeInstances", input)
+        .await
+        .unwrap();
+    let mut options = answer["Reservations"][0]["Instances"][0]["MetadataOptions"].clone();
+    options.as_object_mut().unwrap().remove("State");
+    options
+}
+
+async fn set(client: &Client, id: &str, set: Value) {
+    let mut input = json!({"InstanceId": id});
+    input
+        .as_object_mut()
+        .unwrap()
+        .extend(set.as_object().unwrap().clone());
+    client
+        .call("ec2", "ModifyInstanceMetadataOptions", input)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn tokens_are_required_again_and_other_options_stay() {
+    let sandbox = Sandbox::start().await;
+    let (admin, maya) = (sandbox.account.admin(), sandbox.user("maya").await);
+    let images = admin
+        .call("ec2", "DescribeImages", json!({}))
+        .await
+        .unwrap();
+    let run = json!({"ImageId": text(&images, "/Images/0/ImageId"), "MinCount": 1, "MaxCount": 1,
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}});
+    let ran = maya.call("ec2", "RunInstances", run).await.unwrap();
+    let id = text(&ran, "/Instances/0/InstanceId");
+    // Whatever the record of the launch shows, an event on it makes Undrift look.
+    next_second().await;
+    set(&maya, &id, json!({"HttpTokens": "required"})).await;
+    sandbox.settle().await;
+    let s0 = options(&admin, &id).await;
+    assert_eq!(s0["HttpTokens"], "required", "{s0}");
+    next_second().await;
+    next_second().await;
+    next_second().await;
+    next_second().await;
+    set(
+        &maya,
+        &id,
+        json!({"HttpTokens": "optional", "HttpPutResponseHopLimit": 2}),
+    )
+    .await;
+    let is_it =
+        |r: &Record| r.key.resource.id.as_str() == id && r.outcome.kind == OutcomeKind::Reverted;
+    let record = sandbox.record(is_it).await;
+    let mut wanted = s0.clone();
+    // Two hops are within the policy: what the change set there stays.
+    wanted["HttpPutResponseHopLimit"] = json!(2);
+    assert_eq!(options(&admin, &id).await, wanted);
+    let undone = sandbox.stack.undo(&record.key, "maya", "a test").await;
+    undone.unwrap();
+    sandbox.settle().await;
+    wanted["HttpTokens"] = json!("optional");
+    assert_eq!(options(&admin, &id).await, wanted);
+}
