@@ -85,7 +85,7 @@ fn a_shipped_document_that_is_mutated_fails_its_cases() {
             but(p, ", \"HttpEndpoint\"]", "]")
         }),
         ("takes required tokens for wrong", |p| {
-            but(p, "t.value == \"optional\"", "true")
+            but(p, "t.value == \"required\"", "false")
         }),
         ("forgets tokens", |p| {
             but(p, "\"HttpTokens\", \"HttpEndpoint\"", "\"HttpEndpoint\"")

@@ -80,7 +80,7 @@ impl Kind for Instance {
     }
 
     fn unseen(&self, _: &FacetName) -> Vec<Element> {
-        [("HttpEndpoint", "enabled"), ("HttpTokens", "optional")]
+        [("HttpEndpoint", "disabled"), ("HttpTokens", "required")]
             .map(|(name, value)| json!({"option": name, "value": value}))
             .to_vec()
     }

@@ -169,8 +169,9 @@ pub trait Kind: Send + Sync {
     /// fill in (Service Authorization Reference).
     fn arn(&self) -> &'static str;
 
-    /// The elements that would make most wrong, if they stood in a facet of which records show
-    /// only a part. Judging with and without them tells whether what isn't seen matters.
+    /// The elements that would make the greatest difference, if they stood in a facet of which
+    /// records show only a part. Judging with and without them tells whether what isn't seen
+    /// matters.
     fn unseen(&self, facet: &FacetName) -> Vec<Element> {
         let _ = facet;
         Vec::new()
