@@ -1,9 +1,10 @@
 //! Instances through the SDK: reading their metadata options, and sending the call of a plan.
 
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types::{
     HttpTokensState, InstanceMetadataEndpointState, InstanceMetadataOptionsResponse,
-    InstanceMetadataProtocolState, InstanceMetadataTagsState, InstanceStateName,
+    InstanceMetadataProtocolState, InstanceMetadataTagsState, InstanceStateName, Reservation,
 };
 use serde_json::{Value, json};
 use undrift_aws::client::{AnswerDate, classify};
@@ -33,8 +34,10 @@ pub(crate) async fn read(client: &Client, instance: &ResourceRef) -> Result<Seen
         Err(e) if e.class == ErrorClass::Missing => None,
         Err(e) => return Err(e),
     };
-    let reservations = answer.iter().flat_map(|a| a.reservations());
-    let mut instances = reservations.flat_map(|r| r.instances());
+    let reservations = answer
+        .iter()
+        .flat_map(DescribeInstancesOutput::reservations);
+    let mut instances = reservations.flat_map(Reservation::instances);
     // A terminated one shows for an hour, and takes no call any more.
     let is_there = |i: &&aws_sdk_ec2::types::Instance| {
         let state = i.state().and_then(|s| s.name());
