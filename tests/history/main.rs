@@ -13,3 +13,4 @@ mod files;
 mod followed;
 mod model;
 mod support;
+mod unknown;

@@ -16,7 +16,7 @@ use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -24,11 +24,10 @@ use serde_json::{Value, json};
 use undrift_core::policy::Bundle;
 use undrift_documents::{kinds, load};
 use undrift_replay::{Counts, Fault, Judged, Progress, Replay, Watch};
+use undrift_tests::fuzz::{Dice, Fuzz, memory};
 use undrift_tests::sandbox::root;
 use undrift_tests::verdicts::corpus;
 
-/// The longest that one input may take, on a busy machine.
-const LONGEST: Duration = Duration::from_secs(20);
 /// The most memory that all of it may take, in MB.
 const MOST: u64 = 700;
 
@@ -53,20 +52,8 @@ static RECORDS: LazyLock<Vec<Value>> = LazyLock::new(|| {
     records
 });
 
-/// Random numbers that can be had again (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % sides.max(1)
-    }
-
-    fn record(&mut self) -> Value {
-        RECORDS[self.roll(RECORDS.len())].clone()
-    }
+fn any_record(dice: &mut Dice) -> Value {
+    RECORDS[dice.roll(RECORDS.len())].clone()
 }
 
 /// All that was said.
@@ -107,42 +94,18 @@ fn replay(path: &Path) -> (Heard, Counts) {
     (heard, counts)
 }
 
-/// Runs `one` on input after input until the time is over.
+/// A third of the time for each test, and little memory.
 fn fuzz(what: &'static str, one: impl Fn(&mut Dice, &Path) + Send + 'static) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
-    let seconds = number("UNDRIFT_FUZZ_SECONDS").unwrap_or(60);
-    let seed = number("UNDRIFT_SEED").unwrap_or_else(|| {
-        let now = std::time::SystemTime::now();
-        let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
-        since.as_nanos() as u64
-    });
-    println!("{what}: UNDRIFT_SEED={seed}");
-    let work = move || {
-        let folder = tempfile::tempdir().unwrap();
-        let mut dice = Dice(seed | 1);
-        let until = Instant::now() + Duration::from_secs(seconds) / 3;
-        let mut inputs = 0_u64;
-        while Instant::now() < until {
-            let start = Instant::now();
-            one(&mut dice, folder.path());
-            let took = start.elapsed();
-            assert!(took < LONGEST, "input {inputs} took {took:?}");
-            inputs += 1;
-        }
-        inputs
+    let fuzz = Fuzz {
+        what,
+        share: 3,
+        longest: Duration::from_secs(20),
+        least: 20,
     };
-    let inputs = std::thread::spawn(work).join().unwrap();
-    println!("{what}: {inputs} inputs");
-    assert!(
-        inputs > 20 * seconds.min(60) / 60,
-        "only {inputs} inputs were tried"
-    );
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|p| p.split_whitespace().next()?.parse::<u64>().ok());
-    if let Some(kilobytes) = peak {
-        println!("{what}: {} MB at most", kilobytes / 1024);
-        assert!(kilobytes / 1024 < MOST, "{} MB", kilobytes / 1024);
+    fuzz.run(one);
+    if let Some(megabytes) = memory() {
+        println!("{what}: {megabytes} MB at most");
+        assert!(megabytes < MOST, "{megabytes} MB");
     }
 }
 
@@ -213,7 +176,7 @@ fn records() {
     fuzz("records", |dice, folder| {
         let (mut lines, mut never) = (Vec::new(), Vec::new());
         for n in 0..40 {
-            let mut record = dice.record();
+            let mut record = any_record(dice);
             for _ in 0..=dice.roll(3) {
                 spoil(dice, &mut record, 0);
             }
@@ -290,7 +253,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 #[test]
 fn files() {
     fuzz("files", |dice, folder| {
-        let records: Vec<Value> = (0..dice.roll(60)).map(|_| dice.record()).collect();
+        let records: Vec<Value> = (0..dice.roll(60)).map(|_| any_record(dice)).collect();
         let mut bytes = match dice.roll(6) {
             0 => json!({"Records": records}).to_string().into_bytes(),
             1 => serde_json::to_vec_pretty(&json!({"Records": records})).unwrap(),
@@ -348,7 +311,7 @@ fn one_broken_line_costs_no_other() {
         let mut good = BTreeSet::new();
         let broken = dice.roll(12);
         for n in 0..12 {
-            let mut record = dice.record();
+            let mut record = any_record(dice);
             let id = format!("e-{n}");
             record["eventID"] = json!(id);
             let mut line = record.to_string().into_bytes();

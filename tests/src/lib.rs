@@ -9,6 +9,7 @@
     reason = "test support"
 )]
 
+pub mod fuzz;
 pub mod groups;
 pub mod local;
 pub mod sandbox;

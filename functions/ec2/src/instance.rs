@@ -114,14 +114,6 @@ impl Kind for Instance {
         })
     }
 
-    fn substance(&self, _: &FacetName, element: &Element) -> Value {
-        element.clone()
-    }
-
-    fn written(&self, _: &FacetName, element: &Element) -> Value {
-        element.clone()
-    }
-
     fn steps(
         &self,
         resource: &ResourceRef,
@@ -184,18 +176,10 @@ const INSTANCE: &str = "arn:${Partition}:ec2:${Region}:${Account}:instance/*";
 
 const RIGHTS: &[Right] = &[
     // EC2's Describe actions know no resources (Service Authorization Reference).
-    right("ec2:DescribeInstances", "*", Need::Read),
-    right("ec2:ModifyInstanceMetadataOptions", INSTANCE, Need::Revert),
-    right("ec2:ModifyInstanceMetadataOptions", INSTANCE, Need::Undo),
+    Right::new("ec2:DescribeInstances", "*", Need::Read),
+    Right::new("ec2:ModifyInstanceMetadataOptions", INSTANCE, Need::Revert),
+    Right::new("ec2:ModifyInstanceMetadataOptions", INSTANCE, Need::Undo),
 ];
-
-const fn right(action: &'static str, resource: &'static str, need: Need) -> Right {
-    Right {
-        action,
-        resource,
-        need,
-    }
-}
 
 /// An option and its key: its name.
 pub(crate) fn option(name: &str, value: &Value) -> Result<(ElementKey, Element), KindError> {

@@ -190,27 +190,19 @@ const LIST: &str = "arn:${Partition}:ec2:${Region}:*:prefix-list/*";
 
 const RIGHTS: &[Right] = &[
     // EC2's Describe actions know no resources (Service Authorization Reference).
-    right("ec2:DescribeSecurityGroupRules", "*", Need::Read),
-    right("ec2:DescribeSecurityGroups", "*", Need::Read),
-    right("ec2:GetManagedPrefixListEntries", LIST, Need::Read),
-    right("ec2:RevokeSecurityGroupIngress", GROUP, Need::Revert),
-    right("ec2:RevokeSecurityGroupIngress", RULE, Need::Revert),
-    right("ec2:ModifySecurityGroupRules", GROUP, Need::Revert),
-    right("ec2:ModifySecurityGroupRules", RULE, Need::Revert),
-    right("ec2:AuthorizeSecurityGroupIngress", GROUP, Need::Undo),
-    right("ec2:AuthorizeSecurityGroupIngress", RULE, Need::Undo),
-    right("ec2:ModifySecurityGroupRules", GROUP, Need::Undo),
-    right("ec2:ModifySecurityGroupRules", RULE, Need::Undo),
-    right("ec2:CreateTags", RULE, Need::Undo),
+    Right::new("ec2:DescribeSecurityGroupRules", "*", Need::Read),
+    Right::new("ec2:DescribeSecurityGroups", "*", Need::Read),
+    Right::new("ec2:GetManagedPrefixListEntries", LIST, Need::Read),
+    Right::new("ec2:RevokeSecurityGroupIngress", GROUP, Need::Revert),
+    Right::new("ec2:RevokeSecurityGroupIngress", RULE, Need::Revert),
+    Right::new("ec2:ModifySecurityGroupRules", GROUP, Need::Revert),
+    Right::new("ec2:ModifySecurityGroupRules", RULE, Need::Revert),
+    Right::new("ec2:AuthorizeSecurityGroupIngress", GROUP, Need::Undo),
+    Right::new("ec2:AuthorizeSecurityGroupIngress", RULE, Need::Undo),
+    Right::new("ec2:ModifySecurityGroupRules", GROUP, Need::Undo),
+    Right::new("ec2:ModifySecurityGroupRules", RULE, Need::Undo),
+    Right::new("ec2:CreateTags", RULE, Need::Undo),
 ];
-
-const fn right(action: &'static str, resource: &'static str, need: Need) -> Right {
-    Right {
-        action,
-        resource,
-        need,
-    }
-}
 
 fn parse(facet: &FacetName, element: &Element) -> Result<Rule, KindError> {
     Rule::of_element(element).map_err(|why| KindError::Malformed {

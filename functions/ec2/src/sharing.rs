@@ -332,12 +332,6 @@ macro_rules! kind {
             fn element_schema(&self, _: &FacetName) -> Value {
                 schema()
             }
-            fn substance(&self, _: &FacetName, element: &Element) -> Value {
-                element.clone()
-            }
-            fn written(&self, _: &FacetName, element: &Element) -> Value {
-                element.clone()
-            }
             fn steps(
                 &self,
                 resource: &ResourceRef,
@@ -356,27 +350,19 @@ macro_rules! kind {
     };
 }
 
-const fn right(action: &'static str, resource: &'static str, need: Need) -> Right {
-    Right {
-        action,
-        resource,
-        need,
-    }
-}
-
 const SNAPSHOTS: &str = "arn:${Partition}:ec2:${Region}::snapshot/*";
 const IMAGES: &str = "arn:${Partition}:ec2:${Region}::image/*";
 
 const SNAPSHOT_RIGHTS: &[Right] = &[
-    right("ec2:DescribeSnapshotAttribute", SNAPSHOTS, Need::Read),
-    right("ec2:ModifySnapshotAttribute", SNAPSHOTS, Need::Revert),
-    right("ec2:ModifySnapshotAttribute", SNAPSHOTS, Need::Undo),
+    Right::new("ec2:DescribeSnapshotAttribute", SNAPSHOTS, Need::Read),
+    Right::new("ec2:ModifySnapshotAttribute", SNAPSHOTS, Need::Revert),
+    Right::new("ec2:ModifySnapshotAttribute", SNAPSHOTS, Need::Undo),
 ];
 
 const IMAGE_RIGHTS: &[Right] = &[
-    right("ec2:DescribeImageAttribute", IMAGES, Need::Read),
-    right("ec2:ModifyImageAttribute", IMAGES, Need::Revert),
-    right("ec2:ModifyImageAttribute", IMAGES, Need::Undo),
+    Right::new("ec2:DescribeImageAttribute", IMAGES, Need::Read),
+    Right::new("ec2:ModifyImageAttribute", IMAGES, Need::Revert),
+    Right::new("ec2:ModifyImageAttribute", IMAGES, Need::Undo),
 ];
 
 kind!(

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 use undrift_core::change::{Assumed, Change};
-use undrift_core::decide::{Circumstances, Decision, Why};
+use undrift_core::decide::{Circumstances, Decision, Ruling, Why, overall};
 use undrift_core::follow::Followed;
-use undrift_core::judge::{Evidence, Verdict};
+use undrift_core::judge::{Assessment, Evidence, Verdict};
 use undrift_core::kind::{Call, Effect, Kinds, Lookup, ResourceRef};
 use undrift_core::name::{KindId, PolicyId, ResourceId};
 use undrift_core::plan::Plan;
@@ -244,26 +244,16 @@ pub(crate) fn untold(bundle: &Bundle, change: &Change, why: &str) -> Vec<Outcome
 }
 
 fn outcomes(weighed: &Weighed, plan: Option<&Plan>, resource: &str) -> Vec<Outcome> {
-    let one = |assessment: &undrift_core::judge::Assessment| {
-        let own = weighed
-            .rulings
-            .iter()
-            .filter(|r| r.policy == assessment.policy);
-        let rank = |d: &Decision| match d {
-            Decision::Leave(_) => 0,
-            Decision::Propose(_) => 1,
-            Decision::Act => 2,
-        };
-        let most = own.clone().map(|r| &r.decision).max_by_key(|d| rank(d));
-        let decision = match (most, &assessment.verdict) {
-            (Some(decision), _) => decision.clone(),
-            (None, Verdict::Undecided(why)) => Decision::Propose(Why::Undecided(why.clone())),
-            (None, _) => Decision::Leave(Why::Compliant),
-        };
-        let paths: Vec<_> = own
-            .filter(|r| std::mem::discriminant(&r.decision) == std::mem::discriminant(&decision))
-            .map(|r| r.path.clone())
+    let one = |assessment: &Assessment| {
+        let own = weighed.rulings.iter();
+        let own: Vec<Ruling> = own
+            .filter(|r| r.policy == assessment.policy)
+            .cloned()
             .collect();
+        let decision = overall(std::slice::from_ref(assessment), &own);
+        let alike =
+            |r: &&Ruling| std::mem::discriminant(&r.decision) == std::mem::discriminant(&decision);
+        let paths: Vec<_> = own.iter().filter(alike).map(|r| r.path.clone()).collect();
         let steps = match decision {
             Decision::Leave(_) => None,
             _ => plan.map(|p| p.only(&paths).steps),

@@ -213,7 +213,6 @@ impl Desk<'_, '_> {
         for (number, part) in parts {
             if let Some((judged, left)) = self.open.get_mut(&number) {
                 *left = left.saturating_sub(1);
-                judged.outcomes.extend(part.outcomes.iter().cloned());
                 judged.parts.push(part);
             }
         }
@@ -232,15 +231,13 @@ impl Desk<'_, '_> {
             judged
                 .parts
                 .sort_by(|a, b| (&a.kind, &a.resource).cmp(&(&b.kind, &b.resource)));
-            if judged.outcomes.is_empty() {
-                if !self.replay.all {
-                    // It may still matter to whoever follows what was opened and closed.
-                    if judged.parts.is_empty() {
-                        continue;
-                    }
-                }
-            } else {
+            let of_parts = judged.parts.iter().flat_map(|p| &p.outcomes);
+            judged.outcomes.extend(of_parts.cloned());
+            if !judged.outcomes.is_empty() {
                 self.counts.routed += 1;
+            } else if judged.parts.is_empty() && !self.replay.all {
+                // With parts it may still matter to whoever follows what was opened and closed.
+                continue;
             }
             if self.watch.judged(&judged).is_break() {
                 self.ended = true;

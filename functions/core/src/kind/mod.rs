@@ -109,6 +109,18 @@ pub struct Right {
     pub need: Need,
 }
 
+impl Right {
+    /// An action on a resource, and what it is needed for.
+    #[must_use]
+    pub const fn new(action: &'static str, resource: &'static str, need: Need) -> Self {
+        Self {
+            action,
+            resource,
+            need,
+        }
+    }
+}
+
 /// What a right is needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
@@ -202,11 +214,17 @@ pub trait Kind: Send + Sync {
 
     /// The part of an element that policies judge and that identifies it: without what AWS
     /// assigns (ids, versions, times) and without what people only read (descriptions, tags).
-    fn substance(&self, facet: &FacetName, element: &Element) -> Value;
+    /// The default: all of it.
+    fn substance(&self, facet: &FacetName, element: &Element) -> Value {
+        let _ = facet;
+        element.clone()
+    }
 
     /// The part of an element that Undrift can write: all but what AWS assigns.
-    /// Undo and verification compare by it.
-    fn written(&self, facet: &FacetName, element: &Element) -> Value;
+    /// Undo and verification compare by it. The default: what identifies it.
+    fn written(&self, facet: &FacetName, element: &Element) -> Value {
+        self.substance(facet, element)
+    }
 
     /// The part of an element that is worth remembering between events.
     fn remembered(&self, facet: &FacetName, element: &Element) -> Element {

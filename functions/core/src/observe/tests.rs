@@ -38,12 +38,6 @@ impl Kind for Plain {
         let key = written["k"].as_str().unwrap().to_owned();
         Ok((ElementKey(key), written.clone()))
     }
-    fn substance(&self, _: &FacetName, element: &Element) -> serde_json::Value {
-        element.clone()
-    }
-    fn written(&self, _: &FacetName, element: &Element) -> serde_json::Value {
-        element.clone()
-    }
     fn steps(&self, _: &ResourceRef, _: &Image, _: &Image) -> Result<Vec<Step>, KindError> {
         Ok(Vec::new())
     }

@@ -11,7 +11,7 @@
 )]
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use undrift_core::expression::Expression;
@@ -19,60 +19,18 @@ use undrift_core::judge::Viewed;
 use undrift_core::kind::{ElementKey, FacetName, Image};
 use undrift_core::net::{self, Params, Reach};
 use undrift_documents::{kinds, load, load_paths};
+use undrift_tests::fuzz::{Dice, Fuzz};
+use undrift_tests::sandbox::root;
 
-/// The longest that one input may take, in a build without optimisation on a busy machine.
-const LONGEST: Duration = Duration::from_secs(5);
-
-/// Random numbers that can be had again (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % sides.max(1)
-    }
-
-    fn pick<'t>(&mut self, from: &[&'t str]) -> &'t str {
-        from[self.roll(from.len())]
-    }
-}
-
-/// Runs `one` on input after input until the time is over.
+/// A third of the time for each test.
 fn fuzz(what: &'static str, one: impl Fn(&mut Dice) + Send + 'static) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
-    let seconds = number("UNDRIFT_FUZZ_SECONDS").unwrap_or(60);
-    let seed = number("UNDRIFT_SEED").unwrap_or_else(|| {
-        let now = std::time::SystemTime::now();
-        now.duration_since(std::time::UNIX_EPOCH)
-            .unwrap()
-            .as_nanos() as u64
-    });
-    println!("{what}: UNDRIFT_SEED={seed}");
-    let work = move || {
-        let mut dice = Dice(seed | 1);
-        let until = Instant::now() + Duration::from_secs(seconds) / 3;
-        let mut inputs = 0_u64;
-        while Instant::now() < until {
-            let start = Instant::now();
-            one(&mut dice);
-            assert!(
-                start.elapsed() < LONGEST,
-                "input {inputs} took {:?}",
-                start.elapsed()
-            );
-            inputs += 1;
-        }
-        inputs
+    let fuzz = Fuzz {
+        what,
+        share: 3,
+        longest: Duration::from_secs(5),
+        least: 100,
     };
-    let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
-    let inputs = thread.spawn(work).unwrap().join().unwrap();
-    println!("{what}: {inputs} inputs");
-    assert!(
-        inputs > 100 * seconds.min(60) / 60,
-        "only {inputs} inputs were tried"
-    );
+    fuzz.run(move |dice, _| one(dice));
 }
 
 /// Something like CEL.
@@ -296,14 +254,14 @@ fn rules_and_params() {
 
 #[test]
 fn documents() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies");
-    let shipped = load(root.as_ref()).unwrap();
+    let root = root().join("policies");
+    let shipped = load(&root).unwrap();
     let texts: Vec<String> = shipped
         .policies
         .iter()
         .map(|d| std::fs::read_to_string(&d.file).unwrap())
         .collect();
-    let settings = std::fs::read_to_string(format!("{root}/settings.yaml"))
+    let settings = std::fs::read_to_string(root.join("settings.yaml"))
         .unwrap()
         .replace("# ", "");
     fuzz("documents", move |dice| {
