@@ -8,7 +8,6 @@ pub struct Dice(u64);
 
 impl Dice {
     /// One of so many sides, from 0.
-    #[expect(clippy::cast_possible_truncation, reason = "31 bits are left")]
     pub fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
