@@ -263,3 +263,32 @@ fn each_event_of_a_file_is_explained_and_the_others_counted() {
         text(&run.stderr)
     );
 }
+
+#[test]
+fn what_isnt_known_is_said_so() {
+    let dir = begun();
+    let policy = "policies/ec2/ec2-snapshot-shared-publicly-or-foreign.yaml";
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(policy);
+    fs::copy(shipped, dir.path().join(policy)).unwrap();
+    let event = serde_json::json!({
+        "eventID": "e-1", "eventTime": "2026-03-01T10:00:00Z", "eventSource": "ec2.amazonaws.com",
+        "eventName": "ModifySnapshotAttribute", "awsRegion": "eu-central-1",
+        "recipientAccountId": "123456789012", "userIdentity": {"type": "Root"},
+        "requestParameters": {"snapshotId": "snap-1", "attributeType": "CREATE_VOLUME_PERMISSION",
+            "createVolumePermission": {"add": {"items": [{"group": "all"}]}}},
+        "responseElements": {"_return": true},
+    });
+    fs::write(dir.path().join("event.json"), event.to_string()).unwrap();
+    let run = undrift(dir.path(), &["explain", "event.json", "--output", "table"]);
+    let said = text(&run.stdout);
+    for part in [
+        "The record doesn't show whether it was there before.",
+        "ec2-snapshot-shared-publicly-or-foreign: violated.",
+        "Whether it was there before isn't known",
+        "- shared with everybody",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}\n{}", text(&run.stderr));
+    }
+}

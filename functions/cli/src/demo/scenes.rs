@@ -16,8 +16,9 @@ use crate::paper;
 use crate::shell::plain;
 
 pub(super) const WORLD: &str = "0.0.0.0/0";
-/// How long the demo waits for something to happen before it says that it didn't.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the demo waits for Undrift. A change whose effect isn't visible is judged once it is
+/// ten seconds old, and machines that were just built on may be busy.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// The story's own time from the opening to the closing: 10:00 to 13:15.
 const STORY: Duration = Duration::from_mins(3 * 60 + 15);
 

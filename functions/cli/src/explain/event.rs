@@ -5,6 +5,7 @@ use undrift_core::change::Change;
 use undrift_core::decide::Decision;
 use undrift_core::judge::Verdict;
 use undrift_core::kind::{Before, Effect, Kind, Kinds, Target, Touch};
+use undrift_core::plan::WriteBy;
 use undrift_documents::Documents;
 use undrift_replay::{Head, Judged, Outcome, Part};
 
@@ -218,11 +219,12 @@ fn done(part: &Part, several: bool) -> Vec<String> {
             reasons.push(reason);
         }
     }
-    let is_new = |w: &undrift_core::plan::Write| w.to.is_none();
     if acts {
-        let all_new = part.plan.iter().flat_map(|p| &p.writes).all(is_new);
+        let writes = || part.plan.iter().flat_map(|p| &p.writes);
         says.push(
-            if all_new {
+            if writes().any(|w| w.by == WriteBy::Remove) {
+                "Whether it was there before isn't known; the policy says to take it away all the same:"
+            } else if writes().all(|w| w.to.is_none()) {
                 "This wasn't there before the change, and is taken away again:"
             } else {
                 "What stood there before the change is put back:"
