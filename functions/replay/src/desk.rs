@@ -64,12 +64,12 @@ impl Desk<'_, '_> {
         let mut told = Instant::now();
         for index in 0..files {
             // Files are taken in order, but readers may announce them otherwise.
-            let receiver = loop {
-                if let Some(receiver) = early.remove(&index) {
-                    break receiver;
+            let (receiver, ahead) = loop {
+                if let Some(news) = early.remove(&index) {
+                    break news;
                 }
                 match announced.recv() {
-                    Ok((index, receiver)) => early.insert(index, receiver),
+                    Ok((index, receiver, ahead)) => early.insert(index, (receiver, ahead)),
                     Err(_) => return,
                 };
             };
@@ -84,6 +84,7 @@ impl Desk<'_, '_> {
                         self.watch.fault(&fault);
                     }
                     Ok(News::Waiting(waiting)) => {
+                        ahead.fetch_sub(waiting.size, Ordering::Relaxed);
                         if !order.push(waiting) {
                             self.counts.again += 1;
                         }

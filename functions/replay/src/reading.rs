@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SendError, SyncSender, sync_channel};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -14,8 +15,11 @@ use crate::split::{Piece, Place, Splitter};
 
 /// How many faults of one file are told one by one.
 const TOLD: u64 = 1_000;
-/// How many records of one file wait between its reader and the order.
-const AHEAD: usize = 64;
+/// How many records of one file wait between its reader and the order: a reader that waits for
+/// the file before its own to be done reads no further.
+const AHEAD: usize = 4_096;
+/// How much of one file waits, in bytes of JSON: records of anybody's making may be large.
+const AHEAD_BYTES: usize = 4 * 1024 * 1024;
 
 /// From a reader.
 pub(crate) enum News {
@@ -23,8 +27,8 @@ pub(crate) enum News {
     Fault(Fault),
 }
 
-/// A file's number and where its news come from.
-pub(crate) type Announced = (usize, Receiver<News>);
+/// A file's number, where its news come from, and how much of it waits, in bytes.
+pub(crate) type Announced = (usize, Receiver<News>, Arc<AtomicUsize>);
 
 /// What readers count.
 #[derive(Debug, Default)]
@@ -69,14 +73,21 @@ impl Reading<'_> {
                 return;
             };
             let (news, receiver) = sync_channel(AHEAD);
-            if announce.send((index, receiver)).is_err() || self.file(index, source, &news).is_err()
-            {
+            let waiting = Arc::new(AtomicUsize::new(0));
+            let announced = announce.send((index, receiver, Arc::clone(&waiting)));
+            if announced.is_err() || self.file(index, source, &news, &waiting).is_err() {
                 return;
             }
         }
     }
 
-    fn file(&self, index: usize, source: &Source, news: &SyncSender<News>) -> Result<(), Deaf> {
+    fn file(
+        &self,
+        index: usize,
+        source: &Source,
+        news: &SyncSender<News>,
+        waiting: &AtomicUsize,
+    ) -> Result<(), Deaf> {
         let fault = |place: Option<Place>, why: String, places: u64| {
             news.send(News::Fault(Fault {
                 source: source.clone(),
@@ -100,8 +111,15 @@ impl Reading<'_> {
             let (why, of_record) = match piece {
                 Piece::Record { text, name } => match self.record(text, name, &mut turn) {
                     Ok(None) => continue,
-                    Ok(Some(waiting)) => {
-                        news.send(News::Waiting(waiting))?;
+                    Ok(Some(record)) => {
+                        while waiting.load(Ordering::Relaxed) > AHEAD_BYTES {
+                            if self.meters.stop.load(Ordering::Relaxed) {
+                                return Err(Deaf);
+                            }
+                            std::thread::sleep(Duration::from_millis(1));
+                        }
+                        waiting.fetch_add(record.size, Ordering::Relaxed);
+                        news.send(News::Waiting(record))?;
                         continue;
                     }
                     Err(why) => (why, true),
