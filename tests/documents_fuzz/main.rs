@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -17,10 +18,13 @@ use serde_json::{Map, Value, json};
 use undrift_core::expression::Expression;
 use undrift_core::judge::Viewed;
 use undrift_core::kind::{ElementKey, FacetName, Image};
+use undrift_core::name::AccountId;
 use undrift_core::net::{self, Params, Reach};
 use undrift_documents::{kinds, load, load_paths};
 use undrift_tests::fuzz::{Dice, Fuzz};
 use undrift_tests::sandbox::root;
+
+static ACCOUNT: LazyLock<AccountId> = LazyLock::new(|| AccountId::parse("111122223333").unwrap());
 
 /// A third of the time for each test.
 fn fuzz(what: &'static str, one: impl Fn(&mut Dice) + Send + 'static) {
@@ -222,7 +226,7 @@ fn expressions_and_resources() {
         if let Ok(expression) = Expression::compile(&source, kind, params.as_object().unwrap()) {
             let image = image(dice);
             RIGHT.fetch_add(1, Ordering::Relaxed);
-            if expression.evaluate(&Viewed::of(&image)).is_ok() {
+            if expression.evaluate(&Viewed::of(&image, &ACCOUNT)).is_ok() {
                 JUDGED.fetch_add(1, Ordering::Relaxed);
             }
         }

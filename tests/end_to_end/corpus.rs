@@ -147,7 +147,7 @@ async fn published_records_are_judged_as_a_person_would_and_reverted_exactly() {
             "resources": [], "detail": event
         });
         let before = live(&admin, &group).await;
-        sandbox.account.deliver(&sandbox.stack.queue, &envelope);
+        sandbox.account.deliver(sandbox.queue(), &envelope);
         groups.insert(id, (group, before));
     }
     let records = sandbox.records().await;

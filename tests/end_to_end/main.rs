@@ -9,6 +9,7 @@
 )]
 
 mod adapters;
+mod controls;
 mod corpus;
 mod demo;
 mod instances;

@@ -30,7 +30,7 @@ async fn bad_messages_show_and_their_good_neighbours_are_handled() {
     let sandbox = Sandbox::start().await;
     let admin = sandbox.account.admin();
     let group = make(&admin, "neighbour", &sandbox.vpc().await).await;
-    let queue = &sandbox.stack.queue;
+    let queue = sandbox.queue();
     let with = |member: &str, value: Value| {
         let mut e = event(&sandbox, &record("bad", &group));
         *e.pointer_mut(member).unwrap() = value;
@@ -90,7 +90,7 @@ async fn bad_messages_show_and_their_good_neighbours_are_handled() {
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].outcome.kind, OutcomeKind::Reverted);
     assert_eq!(records[0].key.event.as_str(), "padded");
-    let log = sandbox.stack.revert.log().join("\n");
+    let log = sandbox.stack.log().join("\n");
     let errors = log
         .lines()
         .filter(|l| l.contains("\"level\":\"ERROR\""))

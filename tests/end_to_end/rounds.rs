@@ -1,73 +1,23 @@
-//! Rounds and calls until closed, counted at the wire. A round is a set of requests none of which
-//! waits for another's answer. The golden files are rewritten with `UNDRIFT_BLESS=1`.
-
-use std::fmt::Write as _;
+//! Rounds and calls until a group is closed, counted at the wire.
 
 use serde_json::json;
 use undrift_core::record::{OutcomeKind, Record};
 use undrift_tests::groups::{authorize, ipv4, make, modify};
-use undrift_tests::sandbox::{Sandbox, next_second, root, text};
+use undrift_tests::rounds::{ROUND_TRIP, counted, golden};
+use undrift_tests::sandbox::{Sandbox, next_second, text};
 
-/// What each call takes longer: calls of one round then overlap on any machine.
-const ROUND_TRIP: std::time::Duration = std::time::Duration::from_millis(250);
-
-/// The function's own calls since the log was cleared, round by round, until the exposure is
-/// closed (or to the end, where nothing is to be closed).
+/// The function's own calls since the log was cleared, until the exposure is closed (or to the
+/// end, where nothing is to be closed).
 fn rounds(sandbox: &Sandbox) -> String {
-    let mut calls = sandbox.account.wire().entries();
-    let own = |c: Option<&str>| c.is_some_and(|c| c.contains(":assumed-role/undrift-ec2/"));
-    calls.retain(|c| own(c.caller.as_deref()));
-    calls.sort_by_key(|c| c.started);
-    let mut rounds: Vec<(u64, Vec<String>)> = Vec::new();
-    for call in &calls {
-        let name = format!("{}:{}", call.service, call.operation);
-        match rounds.last_mut() {
-            // Whatever began after an answer of the round may have waited for it.
-            Some((answered, names)) if call.started < *answered => {
-                *answered = (*answered).min(call.ended);
-                names.push(name);
-            }
-            _ => rounds.push((call.ended, vec![name])),
-        }
-    }
-    let mut out = String::new();
-    for (index, (_, mut names)) in rounds.into_iter().enumerate() {
-        names.sort();
-        let mut counted: Vec<String> = Vec::new();
-        for name in &names {
-            let n = names.iter().filter(|other| *other == name).count();
-            let line = if n == 1 {
-                name.clone()
-            } else {
-                format!("{n}× {name}")
-            };
-            if !counted.contains(&line) {
-                counted.push(line);
-            }
-        }
-        writeln!(out, "round {}: {}", index + 1, counted.join(", ")).unwrap();
-        if closes(&names) {
-            break;
-        }
-    }
-    out
-}
-
-/// The exposure is gone with this round.
-fn closes(names: &[String]) -> bool {
-    names
-        .iter()
-        .any(|n| n.contains("Revoke") || n.contains("ModifySecurityGroupRules"))
-}
-
-fn golden(name: &str, is: &str) {
-    let path = root().join("tests/golden").join(name);
-    if std::env::var_os("UNDRIFT_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, is).unwrap();
-    }
-    let should = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(is, should, "{}", path.display());
+    let wire = sandbox.account.wire().entries();
+    let closing = ["RevokeSecurityGroupIngress", "ModifySecurityGroupRules"];
+    let own = wire.iter().filter(|c| {
+        let caller = c.caller.as_deref();
+        caller.is_some_and(|c| c.contains(":assumed-role/undrift-ec2/"))
+    });
+    let sent = own.map(|c| c.operation.clone());
+    let sent: Vec<String> = sent.filter(|o| closing.contains(&o.as_str())).collect();
+    counted(sandbox, "undrift-ec2", &sent)
 }
 
 fn reverted(group: &str) -> impl Fn(&Record) -> bool {

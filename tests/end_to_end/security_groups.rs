@@ -220,7 +220,7 @@ async fn undo_opens_it_again_with_its_description_and_tags_and_it_stays_open() {
 async fn duplicated_delayed_and_reordered_events_end_in_the_same_state() {
     let sandbox = Sandbox::start().await;
     let maya = sandbox.user("maya").await;
-    sandbox.stack.queue.set_faults(QueueFaults {
+    sandbox.queue().set_faults(QueueFaults {
         seed: 7,
         delay: (Duration::ZERO, Duration::from_millis(400)),
         duplicate: 0.5,

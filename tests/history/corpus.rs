@@ -57,7 +57,10 @@ fn did(kind: &dyn Kind, change: &Change) -> (String, Vec<String>) {
         let facet = &touch.facets[0];
         let element = match (&touch.after, &touch.before, &touch.target) {
             (Some(e), _, _) | (None, Before::Was(e), _) | (None, _, Target::Like(e)) => e.clone(),
-            (None, _, Target::Key(key)) => kind.element(facet, &json!({"with": key})).unwrap().1,
+            (None, _, Target::Key(key)) => match kind.element(facet, &json!({"with": key})) {
+                Ok((_, element)) => element,
+                Err(_) => return format!("- {facet} {key}"),
+            },
         };
         let sign = match (&touch.after, touch.facets.len()) {
             (None, _) => '-',
@@ -69,7 +72,13 @@ fn did(kind: &dyn Kind, change: &Change) -> (String, Vec<String>) {
     let did = |t: &Touched| match &t.effect {
         Effect::Created(_) => vec!["created".to_owned()],
         Effect::Deleted => vec!["deleted".to_owned()],
-        Effect::Edited(touches) => touches.iter().map(one).collect(),
+        Effect::Replaced(image) if image.elements().next().is_none() => {
+            let facets = image.facets.keys();
+            facets.map(|f| format!("- all of {f}")).collect()
+        }
+        effect @ (Effect::Edited(_) | Effect::Replaced(_)) => {
+            effect.touches().iter().map(one).collect()
+        }
         Effect::Unclear(_) => vec!["unclear".to_owned()],
     };
     let mut all: Vec<Vec<String>> = touched.iter().map(did).collect();
@@ -101,9 +110,10 @@ fn every_record_of_a_known_kind_is_routed_to_what_it_shows() {
         let Decoded::Change(change) = decoded else {
             panic!("{id} is no change");
         };
-        let routed = route(&change, kinds()).unwrap();
-        let kind = kinds().get(&routed[0].kind).unwrap();
-        let (resource, did) = did(kind, &change);
+        let (resource, did) = match route(&change, kinds()) {
+            Ok(routed) => did(kinds().get(&routed[0].kind).unwrap(), &change),
+            Err(_) => (String::new(), vec!["names nothing".to_owned()]),
+        };
         assert_eq!(
             (resource, did),
             (row.resource.clone(), row.did.clone()),
@@ -134,7 +144,7 @@ fn every_record_is_judged_as_a_person_would() {
         };
         let (mut violated, mut undecided) = (Vec::new(), false);
         for outcome in &judged.outcomes {
-            let shown = outcome.resource.as_ref().unwrap();
+            let shown = outcome.resource.as_deref().unwrap_or_default();
             assert!(shown.ends_with(resource.as_str()), "{id}");
             match &outcome.verdict {
                 Verdict::Violated => violated.push(outcome.policy.to_string()),
@@ -150,6 +160,23 @@ fn every_record_is_judged_as_a_person_would() {
         assert_eq!((&violated, came), (policies, expected), "{id}");
     }
 }
+
+/// Records that are no violation once others of the corpus are known, since they name the same
+/// resource.
+const OVERTAKEN: [(&str, &str); 3] = [
+    (
+        "panther-analysis-0a7dbb34f3",
+        "the trail was made in the same second, and didn't log yet",
+    ),
+    (
+        "panther-analysis-5cadffd5ed",
+        "deleted in the second in which it was made and stopped",
+    ),
+    (
+        "panther-analysis-ce659e3457",
+        "another policy was put in the same second: either may stand",
+    ),
+];
 
 #[test]
 fn the_corpus_as_one_history_flags_the_same() {
@@ -175,7 +202,12 @@ fn the_corpus_as_one_history_flags_the_same() {
     };
     let flagged = heard.judged.iter().filter(violated);
     let flagged: BTreeSet<&str> = flagged.map(|j| j.head.id.as_deref().unwrap()).collect();
-    assert_eq!(flagged, of(Expected::Violated));
+    let mut wanted = of(Expected::Violated);
+    for (id, why) in OVERTAKEN {
+        assert!(wanted.remove(id), "{id}: {why}");
+    }
+    let differ: Vec<_> = flagged.symmetric_difference(&wanted).collect();
+    assert!(differ.is_empty(), "{differ:?}");
     let routed: BTreeSet<&str> = heard.routed().into_iter().collect();
     let judged = &of(Expected::Violated) | &of(Expected::Compliant);
     assert_eq!(routed, &judged | &of(Expected::Undecided));

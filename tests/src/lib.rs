@@ -12,5 +12,6 @@
 pub mod fuzz;
 pub mod groups;
 pub mod local;
+pub mod rounds;
 pub mod sandbox;
 pub mod verdicts;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use undrift_core::record::Record;
-use undrift_local::{Account, Client, Options};
+use undrift_local::{Account, Client, Options, Queue};
 use undrift_stack::{Binaries, Deployment, Stack};
 
 /// How long the account may take to come to rest.
@@ -47,11 +47,22 @@ impl Sandbox {
     }
 
     pub async fn deploy(deployment: Deployment) -> Self {
+        Self::deploy_in("eu-central-1", deployment).await
+    }
+
+    /// In a region of choice: global services' events come in one only.
+    pub async fn deploy_in(region: &str, deployment: Deployment) -> Self {
         let mut options = Options::new(root(), target());
-        "eu-central-1".clone_into(&mut options.region);
+        region.clone_into(&mut options.region);
         let account = Account::start(options).await.unwrap();
         let stack = Stack::deploy(&account, deployment).await.unwrap();
         Self { account, stack }
+    }
+
+    /// The queue of EC2's function.
+    #[must_use]
+    pub fn queue(&self) -> &Queue {
+        &self.stack.services["ec2"].queue
     }
 
     /// Somebody who changes things.
@@ -61,7 +72,7 @@ impl Sandbox {
 
     pub async fn settle(&self) {
         if let Err(e) = self.account.settle(PATIENCE).await {
-            panic!("{e}\n{}", self.stack.revert.log().join("\n"));
+            panic!("{e}\n{}", self.stack.log().join("\n"));
         }
     }
 
@@ -82,7 +93,7 @@ impl Sandbox {
             assert!(
                 start.elapsed() < PATIENCE,
                 "no such record\n{}",
-                self.stack.revert.log().join("\n")
+                self.stack.log().join("\n")
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -55,10 +55,7 @@ pub fn rows() -> Vec<Row> {
                     "not_judged" => Expected::NotJudged,
                     other => panic!("{id}: `{other}` is no verdict"),
                 },
-                policies: policies
-                    .split_whitespace()
-                    .map(|p| format!("ec2-{p}"))
-                    .collect(),
+                policies: policies.split_whitespace().map(str::to_owned).collect(),
                 resource: next(),
                 did: next()
                     .split("; ")

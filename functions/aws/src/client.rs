@@ -4,9 +4,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_config::BehaviorVersion;
+pub use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::operation::RequestId;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -88,6 +89,37 @@ impl AnswerDate {
     #[must_use]
     pub fn latest(&self) -> Option<Timestamp> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// AWS's time at a read's end. An answer without a date is dated late: an image may then be of
+    /// less use, but is never taken for older than it is.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.latest()
+            .unwrap_or_else(|| Timestamp::now() + SignedDuration::from_mins(1))
+    }
+}
+
+/// AWS answered, or a plan holds, what a kind doesn't understand.
+#[must_use]
+pub fn malformed(operation: &str, resource: &str, why: &str) -> CallError {
+    CallError {
+        class: ErrorClass::Invalid,
+        operation: operation.to_owned(),
+        resource: resource.to_owned(),
+        code: CLIENT.to_owned(),
+        message: why.to_owned(),
+        request_id: None,
+    }
+}
+
+/// The part of an answer that was asked for; `None` where AWS says that it doesn't exist.
+#[expect(clippy::result_large_err, reason = "the error of the engine's ports")]
+pub fn found<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(e) if e.class == ErrorClass::Missing => Ok(None),
+        Err(e) => Err(e),
     }
 }
 

@@ -214,24 +214,51 @@ fn event_patterns_are_written_and_outdated_ones_are_found() {
 fn the_revert_role_cannot_open_anything() {
     let run = undrift(&root(), &["iam", "--account", "111122223333"]);
     assert_eq!(code(&run), 0);
-    let actions = |role: &str| -> Vec<String> {
-        let found = objects(&run);
-        let role = found.iter().find(|o| o["role"] == role).unwrap();
+    let found = objects(&run);
+    let actions = |service: &str, role: &str| -> Vec<String> {
+        let is_it = |o: &&serde_json::Value| o["function"] == service && o["role"] == role;
+        let role = found.iter().find(is_it).unwrap();
         let statements = role["policy"]["Statement"].as_array().unwrap();
         let lists = statements
             .iter()
             .flat_map(|s| s["Action"].as_array().unwrap());
         lists.map(|a| a.as_str().unwrap().to_owned()).collect()
     };
-    let (revert, undo) = (actions("revert"), actions("undo"));
-    assert!(revert.contains(&"ec2:RevokeSecurityGroupIngress".to_owned()));
-    assert!(!revert.contains(&"ec2:AuthorizeSecurityGroupIngress".to_owned()));
-    assert!(undo.contains(&"ec2:AuthorizeSecurityGroupIngress".to_owned()));
-    assert!(!undo.contains(&"ec2:RevokeSecurityGroupIngress".to_owned()));
-    assert!(revert.iter().chain(&undo).all(|a| !a.contains('*')));
+    for (service, closes, opens) in [
+        (
+            "cloudtrail",
+            "cloudtrail:StartLogging",
+            "cloudtrail:StopLogging",
+        ),
+        (
+            "ec2",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:AuthorizeSecurityGroupIngress",
+        ),
+        ("iam", "iam:DetachRolePolicy", "iam:AttachRolePolicy"),
+        ("iam", "iam:RemoveUserFromGroup", "iam:AddUserToGroup"),
+    ] {
+        let (revert, undo) = (actions(service, "revert"), actions(service, "undo"));
+        assert!(revert.contains(&closes.to_owned()), "{closes}");
+        assert!(!revert.contains(&opens.to_owned()), "{opens}");
+        assert!(undo.contains(&opens.to_owned()), "{opens}");
+        assert!(!undo.contains(&closes.to_owned()), "{closes}");
+        assert!(revert.iter().chain(&undo).all(|a| !a.contains('*')));
+    }
     assert!(
         out(&run)
             .contains("arn:${AWS::Partition}:ec2:${AWS::Region}:111122223333:security-group/*")
+    );
+    // Buckets' ARNs name no account, so the statements do.
+    let buckets = found.iter().find(|o| o["function"] == "s3").unwrap();
+    let statements = buckets["policy"]["Statement"].as_array().unwrap();
+    let own = |s: &serde_json::Value| s["Condition"]["StringEquals"]["aws:ResourceAccount"].clone();
+    let on_all = |s: &&serde_json::Value| s["Resource"][0] != "*";
+    assert!(
+        statements
+            .iter()
+            .filter(on_all)
+            .all(|s| own(s) == "111122223333")
     );
 }
 

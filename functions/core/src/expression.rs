@@ -14,7 +14,7 @@ mod work;
 use serde_json::{Map, Value};
 
 use crate::kind::{ElementPath, FacetName, Kind};
-use crate::net;
+use crate::{iam, net};
 
 pub use view::Viewed;
 
@@ -130,9 +130,17 @@ impl Expression {
         }
         let (program, tree) = cel::parse(source)?;
         let params = Value::Object(params.clone());
-        let calls_open = names::check(&tree, kind, &params)?;
+        let calls = names::check(&tree, kind, &params)?;
         let mut open = None;
-        if calls_open {
+        if calls.iam {
+            serde_json::from_value::<iam::Params>(params.clone()).map_err(|e| {
+                ExpressionError::Params {
+                    function: "iam.*",
+                    why: e.to_string(),
+                }
+            })?;
+        }
+        if calls.open {
             let read = serde_json::from_value::<net::Params>(params.clone());
             let read = read.map_err(|e| ExpressionError::Params {
                 function: "net.open",

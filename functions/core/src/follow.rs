@@ -68,9 +68,7 @@ impl Followed {
     /// What a change took away, in words that say nothing but what it was.
     #[must_use]
     pub fn taken(&self, kind: &dyn Kind, effect: &Effect) -> Vec<String> {
-        let Effect::Edited(touches) = effect else {
-            return Vec::new();
-        };
+        let touches = effect.touches_over(&self.image);
         let gone = touches.iter().filter(|t| t.after.is_none());
         let shown = gone.filter_map(|touch| {
             let known = touch.facets.iter().find_map(|facet| match &touch.target {
@@ -112,9 +110,16 @@ impl Followed {
             }
         }
         // Which of them stands at the end isn't known.
-        let touches = unordered.iter().filter_map(|i| occurred.get(*i));
-        for touch in touches.flat_map(|o| touches_of(o.effect)) {
-            next.forget(kind, touch);
+        for one in unordered.iter().filter_map(|i| occurred.get(*i)) {
+            for touch in one.effect.touches().iter() {
+                next.forget(kind, touch);
+            }
+            if let Effect::Replaced(image) = one.effect {
+                for facet in image.facets.keys() {
+                    next.image.facets.remove(facet);
+                    next.whole.remove(facet);
+                }
+            }
         }
         (next, scales)
     }
@@ -155,8 +160,12 @@ impl Followed {
             self.image = Image::default();
             self.whole.clear();
         }
-        for touch in occurred.iter().flat_map(|o| touches_of(o.effect)) {
-            self.meet(kind, touch);
+        for one in occurred {
+            if let Effect::Edited(touches) = one.effect {
+                for touch in touches {
+                    self.meet(kind, touch);
+                }
+            }
         }
         let mut before = self.clone();
         let mut ambiguous = BTreeSet::new();
@@ -176,6 +185,7 @@ impl Followed {
                     self.image = Image::default();
                     self.whole.clear();
                 }
+                Effect::Replaced(image) => self.whole.extend(image.facets.keys().cloned()),
                 Effect::Edited(_) | Effect::Unclear(_) => {}
             }
             *slot = self.narrowed(one.effect, &mut ambiguous);
@@ -291,8 +301,13 @@ impl Followed {
         effects: &[Effect],
         ambiguous: &BTreeSet<(ElementPath, Vec<FacetName>)>,
     ) -> Vec<World> {
-        let touches = effects.iter().flat_map(touches_of);
-        let touched: BTreeSet<&FacetName> = touches.flat_map(|t| &t.facets).collect();
+        let touches = effects.iter().map(Effect::touches);
+        let touched: BTreeSet<FacetName> = touches
+            .flat_map(|touches| {
+                let facets = touches.iter().flat_map(|t| t.facets.clone());
+                facets.collect::<Vec<_>>()
+            })
+            .collect();
         let mut worlds = Vec::new();
         let mut fuller = self.image.clone();
         let mut partial = Vec::new();
@@ -383,12 +398,5 @@ impl Followed {
             }],
             changes: Vec::new(),
         }
-    }
-}
-
-fn touches_of(effect: &Effect) -> &[Touch] {
-    match effect {
-        Effect::Edited(touches) => touches,
-        _ => &[],
     }
 }

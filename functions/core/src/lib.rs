@@ -21,6 +21,7 @@ pub mod change;
 pub mod decide;
 pub mod expression;
 pub mod follow;
+pub mod iam;
 pub mod judge;
 pub mod kind;
 pub mod name;

@@ -101,11 +101,11 @@ impl SeenChange {
     }
 
     /// What it did to one element.
-    fn touch(&self, kind: &dyn Kind, path: &ElementPath) -> Option<&Touch> {
+    fn touch(&self, kind: &dyn Kind, path: &ElementPath) -> Option<Touch> {
         let Effect::Edited(touches) = &self.effect else {
-            return None;
+            return self.effect.touch(path);
         };
-        touches.iter().find(|t| {
+        let found = touches.iter().find(|t| {
             t.facets.contains(&path.facet)
                 && match &t.target {
                     Target::Key(key) => *key == path.key,
@@ -113,13 +113,27 @@ impl SeenChange {
                         .element(&path.facet, e)
                         .is_ok_and(|(key, _)| key == path.key),
                 }
-        })
+        });
+        found.cloned()
+    }
+
+    /// It replaced a facet as a whole.
+    pub(crate) fn replaced(&self, facet: &FacetName) -> bool {
+        matches!(&self.effect, Effect::Replaced(image) if image.facets.contains_key(facet))
     }
 
     /// Something that it made stands otherwise in an image.
     fn is_superseded(&self, kind: &dyn Kind, live: &Image) -> bool {
-        let Effect::Edited(touches) = &self.effect else {
-            return false;
+        let touches = match &self.effect {
+            Effect::Edited(touches) => touches,
+            Effect::Replaced(image) => {
+                let same = |path: &ElementPath, made: &Element| {
+                    let substance = |e| kind.substance(&path.facet, e);
+                    live.get(path).map(substance) == Some(substance(made))
+                };
+                return !image.elements().all(|(path, made)| same(&path, made));
+            }
+            Effect::Created(_) | Effect::Deleted | Effect::Unclear(_) => return false,
         };
         touches.iter().any(|t| {
             let (Target::Key(key), Some(made)) = (&t.target, &t.after) else {
@@ -172,14 +186,14 @@ impl History {
     /// The first of the changes in a row that replaced an element and that nobody has judged, up
     /// to a given one: what stood before it is what was before them all. With it, the change that
     /// had added the element, where nobody has judged that either.
-    pub(crate) fn unhandled<'t>(
-        &'t self,
+    pub(crate) fn unhandled(
+        &self,
         kind: &dyn Kind,
         path: &ElementPath,
-        given: (Timestamp, &'t Touch),
-    ) -> (Timestamp, &'t Touch, Option<&'t Touch>) {
-        let mut first = given;
-        let earlier = self.changes.iter().rev().filter(|c| c.time < given.0);
+        (time, touch): (Timestamp, &Touch),
+    ) -> (Timestamp, Touch, Option<Touch>) {
+        let mut first = (time, touch.clone());
+        let earlier = self.changes.iter().rev().filter(|c| c.time < time);
         for change in earlier {
             if first.1.before == Before::Absent {
                 break;
@@ -248,8 +262,8 @@ impl History {
         let newest = next.changes.last().map(|c| c.time);
         match next.now(kind) {
             Some((image, gapless)) if is_seen(kind, &image, live) => {
-                // Records may not show AWS's ids: then the live image says them.
-                if !has_keys_of(&image, live) {
+                // Records may not show AWS's ids, or a document's very words: the live image does.
+                if !has_keys_of(&image, live) || !has_texts_of(&image, live) {
                     let as_of = newest.unwrap_or(read_at);
                     next.images.push(DatedImage {
                         image: restricted(live, &image),
@@ -290,7 +304,7 @@ impl History {
                     self.images.insert(0, first);
                 }
             }
-            Effect::Edited(_) => {
+            Effect::Edited(_) | Effect::Replaced(_) => {
                 let later = self.changes.partition_point(|c| c.time <= change.time);
                 let superseded = change.is_superseded(kind, live);
                 let change = SeenChange {
@@ -336,6 +350,16 @@ impl History {
 #[must_use]
 pub fn after(kind: &dyn Kind, before: &Image, effect: &Effect) -> Image {
     let mut image = before.clone();
+    if let Effect::Replaced(by) = effect {
+        image.replace(by);
+        // The same document once more: nobody says that its words are others.
+        for (facet, text) in &before.texts {
+            if by.facets.contains_key(facet) && is_seen(kind, &of(before, facet), by) {
+                let kept = image.texts.entry(facet.clone());
+                kept.or_insert_with(|| text.clone());
+            }
+        }
+    }
     let Effect::Edited(touches) = effect else {
         return image;
     };
@@ -389,6 +413,14 @@ fn is_seen(kind: &dyn Kind, expected: &Image, live: &Image) -> bool {
     })
 }
 
+/// An image's one facet.
+pub(crate) fn of(image: &Image, facet: &FacetName) -> Image {
+    let mut one = image.clone();
+    one.facets.retain(|f, _| f == facet);
+    one.texts.retain(|f, _| f == facet);
+    one
+}
+
 fn has_keys_of(expected: &Image, live: &Image) -> bool {
     expected.facets.iter().all(|(facet, elements)| {
         live.facets
@@ -397,15 +429,20 @@ fn has_keys_of(expected: &Image, live: &Image) -> bool {
     })
 }
 
+fn has_texts_of(expected: &Image, live: &Image) -> bool {
+    let mut texts = live.texts.iter();
+    texts.all(|(facet, text)| {
+        !expected.facets.contains_key(facet) || expected.texts.get(facet) == Some(text)
+    })
+}
+
 /// The live image, in the facets that another one knows.
 fn restricted(live: &Image, known: &Image) -> Image {
-    let facets = live.facets.iter();
-    Image {
-        facets: facets
-            .filter(|(facet, _)| known.facets.contains_key(*facet))
-            .map(|(facet, elements)| (facet.clone(), elements.clone()))
-            .collect(),
-    }
+    let mut restricted = live.clone();
+    let is_known = |facet: &FacetName| known.facets.contains_key(facet);
+    restricted.facets.retain(|facet, _| is_known(facet));
+    restricted.texts.retain(|facet, _| is_known(facet));
+    restricted
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decide::{Circumstances, Why, exempt};
 use crate::judge::{BeforeFrom, Evidence, Located, Viewed, findings};
-use crate::kind::{Element, ElementPath, Image, Kind, KindError, ResourceRef, Step};
+use crate::kind::{Element, ElementPath, FacetName, Image, Kind, KindError, ResourceRef, Step};
 use crate::name::PolicyId;
 use crate::policy::Remedy;
 
@@ -74,17 +74,33 @@ pub enum WriteBy {
     },
     /// What it was isn't known; the policy says to take it out.
     Remove,
+    /// It is made harmless.
+    Contain,
     /// A revert is being undone.
     Undo,
 }
 
 /// The whole way from live to desired, complete before the first call is sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The elements that are written.
     pub writes: Vec<Write>,
     /// The calls, in order.
     pub steps: Vec<Step>,
+    /// Of facets that are documents and become, or were, somebody's very text: that text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<FacetName, Texts>,
+}
+
+/// A document's text on both sides of a plan, where it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Texts {
+    /// What it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What it is to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
 
 impl Plan {
@@ -111,6 +127,65 @@ impl Plan {
                 .filter(|s| s.writes.iter().any(writes))
                 .cloned()
                 .collect(),
+            texts: self.texts.clone(),
+        }
+    }
+
+    /// Plans to put back what a whole-facet change took away, but for what would be wrong.
+    fn put_back(
+        &mut self,
+        kind: &dyn Kind,
+        resource: &ResourceRef,
+        live: &Image,
+        taken: &BTreeMap<ElementPath, (Element, Timestamp)>,
+        now: Circumstances<'_>,
+    ) {
+        let is_free = |path: &ElementPath| !self.writes.iter().any(|w| w.path == *path);
+        let mut wanted: Vec<Write> = taken
+            .iter()
+            .filter(|(path, _)| live.get(path).is_none() && is_free(path))
+            .map(|(path, (element, at))| {
+                let by = WriteBy::Restore { image: Some(*at) };
+                Write::new(kind, path.clone(), None, Some(element.clone()), by)
+            })
+            .collect();
+        let mut image = self.desired(live);
+        for write in &wanted {
+            image.set(&write.path, write.to.clone());
+        }
+        let view = Viewed::of(&image, &resource.account);
+        for policy in now.bundle.of_kind(&resource.kind) {
+            let found = findings(policy, kind, &view);
+            wanted.retain(|w| {
+                let wrong = found.wrong.iter().any(|e| e.path == w.path);
+                let untold = |(path, _): &(Option<ElementPath>, String)| {
+                    path.as_ref().is_none_or(|p| *p == w.path)
+                };
+                !wrong && !found.untold.iter().any(untold)
+            });
+        }
+        self.writes.append(&mut wanted);
+    }
+
+    /// Keeps the text of each document that the plan writes, and takes an earlier text where the
+    /// plan leads to that very document.
+    fn keep_texts(
+        &mut self,
+        kind: &dyn Kind,
+        live: &Image,
+        desired: &Image,
+        earlier: &BTreeMap<FacetName, String>,
+    ) {
+        for facet in self.writes.iter().map(|w| &w.path.facet) {
+            let wanted = desired.facets.get(facet);
+            let says = |text: &&String| kind.document(facet, text).as_ref() == wanted;
+            let texts = Texts {
+                from: live.texts.get(facet).cloned(),
+                to: earlier.get(facet).filter(says).cloned(),
+            };
+            if texts != Texts::default() {
+                self.texts.insert(facet.clone(), texts);
+            }
         }
     }
 
@@ -140,12 +215,25 @@ impl Plan {
         for write in &self.writes {
             desired.set(&write.path, write.to.clone());
         }
+        for (facet, texts) in &self.texts {
+            if let Some(text) = &texts.to {
+                desired.texts.insert(facet.clone(), text.clone());
+            }
+        }
         desired
     }
 }
 
-/// Elements to be mended, each with the remedy that its policies name.
-pub type Mend = BTreeMap<ElementPath, Remedy>;
+/// What is to be mended.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Mend {
+    /// Elements that are wrong, each with the remedy that its policies name.
+    pub wrong: BTreeMap<ElementPath, Remedy>,
+    /// What the same calls took away, and the time of the image that shows it.
+    pub taken: BTreeMap<ElementPath, (Element, Timestamp)>,
+    /// The texts of the documents before those calls.
+    pub texts: BTreeMap<FacetName, String>,
+}
 
 /// Plans the mending of elements that changes brought.
 ///
@@ -162,9 +250,19 @@ pub fn plan(
 ) -> Result<Plan, NoPlan> {
     let mut writes = Vec::new();
     let mut unknown = Vec::new();
-    for (path, remedy) in mend {
+    for (path, remedy) in &mend.wrong {
         let found = located.iter().find(|l| l.path == *path);
         let (to, by) = match (found.and_then(|l| l.before.clone()), remedy) {
+            // What can be made harmless is neither taken away nor made harmful otherwise.
+            (_, Remedy::Contain) => {
+                let standing = live.get(path);
+                let contained = standing.and_then(|e| kind.contained(&path.facet, e));
+                let Some(contained) = contained else {
+                    unknown.push(path.clone());
+                    continue;
+                };
+                (Some(contained), WriteBy::Contain)
+            }
             (Some(before), _) => {
                 let image = found.and_then(|l| match l.before_from {
                     Some(BeforeFrom::Image(at)) => Some(at),
@@ -190,12 +288,16 @@ pub fn plan(
     }
     let mut plan = Plan {
         writes,
-        steps: Vec::new(),
+        ..Plan::default()
     };
+    plan.put_back(kind, resource, live, &mend.taken, now);
     let mut desired = plan.desired(live);
     if let Err(no_plan) = legal(kind, resource, live, &desired, mend, now) {
         // What these very changes had added, and added wrong, is taken out.
-        let added = |path: &ElementPath| located.iter().any(|l| l.path == *path && l.added);
+        let added = |path: &ElementPath| {
+            let contained = mend.wrong.get(path) == Some(&Remedy::Contain);
+            !contained && located.iter().any(|l| l.path == *path && l.added)
+        };
         let mut again = false;
         for write in &mut plan.writes {
             if no_plan.paths.contains(&write.path) && added(&write.path) && write.to.is_some() {
@@ -211,6 +313,8 @@ pub fn plan(
         desired = plan.desired(live);
         legal(kind, resource, live, &desired, mend, now)?;
     }
+    plan.keep_texts(kind, live, &desired, &mend.texts);
+    let desired = plan.desired(live);
     plan.steps = kind
         .steps(resource, live, &desired)
         .map_err(|e| NoPlan::of_all(mend, e.to_string()))?;
@@ -230,7 +334,7 @@ pub struct NoPlan {
 impl NoPlan {
     fn of_all(mend: &Mend, why: String) -> Self {
         Self {
-            paths: mend.keys().cloned().collect(),
+            paths: mend.wrong.keys().cloned().collect(),
             why: Why::PlanIllegal(why),
         }
     }
@@ -290,8 +394,12 @@ pub fn undo(
     }
     let mut plan = Plan {
         writes,
-        steps: Vec::new(),
+        ..Plan::default()
     };
+    let earlier = reverted.texts.iter();
+    let earlier = earlier.filter_map(|(facet, t)| Some((facet.clone(), t.from.clone()?)));
+    let desired = plan.desired(live);
+    plan.keep_texts(kind, live, &desired, &earlier.collect());
     plan.steps = kind.steps(resource, live, &plan.desired(live))?;
     Ok(plan)
 }
@@ -333,7 +441,7 @@ fn legal(
         set.iter().filter(|(_, p)| p == path).count()
     };
     let no_better = |p: &&ElementPath| on(&after, p) >= on(&before, p);
-    let paths: Vec<ElementPath> = mend.keys().filter(no_better).cloned().collect();
+    let paths: Vec<ElementPath> = mend.wrong.keys().filter(no_better).cloned().collect();
     if let Some(path) = paths.first() {
         let why = format!("{path} was no better before the change than it is now");
         return Err(NoPlan {
@@ -358,7 +466,7 @@ fn evidence(
     now: Circumstances<'_>,
 ) -> Result<BTreeSet<(PolicyId, ElementPath)>, String> {
     let mut all = BTreeSet::new();
-    let view = Viewed::of(image);
+    let view = Viewed::of(image, &resource.account);
     for policy in now.bundle.of_kind(&resource.kind) {
         let found = findings(policy, kind, &view);
         if let Some((None, why)) = found.untold.first() {
@@ -385,7 +493,7 @@ pub fn holds(
     image: &Image,
     now: Circumstances<'_>,
 ) -> bool {
-    let view = Viewed::of(image);
+    let view = Viewed::of(image, &resource.account);
     now.bundle.of_kind(&resource.kind).all(|policy| {
         let found = findings(policy, kind, &view);
         found.wrong.is_empty() && found.untold.is_empty()

@@ -1,17 +1,22 @@
 //! Judges, decides and plans for all changes of one resource at once.
 
-use std::collections::BTreeMap;
+mod whole;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::change::Change;
 use crate::decide::{Circumstances, Decision, Ruling, Why, overall, rule};
-use crate::judge::{Assessment, Findings, Located, Verdict, Viewed, assess, findings, locate};
-use crate::kind::{Effect, ElementPath, Image, Kind, ResourceRef, Touch};
-use crate::name::PolicyId;
+use crate::judge::{
+    Assessment, Findings, Located, Standing, Verdict, Viewed, assess, findings, locate,
+};
+use crate::kind::{Effect, ElementPath, FacetName, Image, Kind, ResourceRef, Target, Touch};
+use crate::name::{AccountId, PolicyId};
 use crate::observe::History;
-use crate::plan::{Mend, Plan, plan};
+use crate::plan::{Mend, Plan, Write, plan};
 use crate::policy::{BundledPolicy, Remedy};
+use whole::{Taken, spelled, taken};
 
 /// One change, and what it did to the resource that is weighed.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +42,8 @@ pub struct Weighed {
     pub invisible: bool,
     /// Nothing of its effect is visible.
     pub vanished: bool,
+    /// Later changes took what it made away, or wrote over it.
+    pub overtaken: bool,
 }
 
 /// What came out for a resource.
@@ -94,23 +101,26 @@ pub fn weigh_among(
     history: &History,
     now: Circumstances<'_>,
 ) -> Scales {
-    let none: &[Touch] = &[];
+    let spelled = spelled(kind, occurred, history);
     let touches: Vec<(Timestamp, &[Touch])> = occurred
         .iter()
-        .map(|o| match o.effect {
-            Effect::Edited(touches) => (o.change.time, touches.as_slice()),
-            _ => (o.change.time, none),
-        })
+        .zip(&spelled)
+        .map(|(o, (touches, _))| (o.change.time, touches.as_ref()))
         .collect();
     let located = locate(kind, live, &touches, history);
     let (located, unclear) = match located {
         Ok(located) => (located, None),
         Err(e) => (Vec::new(), Some(e.to_string())),
     };
-    let mut views = Views::of(live, worlds);
+    let told = told(live, &located);
+    let live = told.as_ref().unwrap_or(live);
+    let mut views = Views::of(live, worlds, &resource.account);
     let mut changes = Vec::new();
     for (index, occurred) in occurred.iter().enumerate() {
-        let brought: Vec<&Located> = located.iter().filter(|l| l.changes.1 == index).collect();
+        let brought: Vec<&Located> = located
+            .iter()
+            .filter(|l| l.makers.contains(&index))
+            .collect();
         let mut doubts = BTreeMap::new();
         let mut assessments: Vec<Assessment> = now
             .bundle
@@ -120,6 +130,9 @@ pub fn weigh_among(
             .collect();
         let unclear = match occurred.effect {
             Effect::Unclear(why) => Some(why.clone()),
+            Effect::Created(None) => {
+                Some("the record doesn't show what it was made with".to_owned())
+            }
             _ => unclear.clone(),
         };
         if let Some(why) = unclear {
@@ -136,9 +149,13 @@ pub fn weigh_among(
         }
         let decision = overall(&assessments, &rulings);
         let made: Vec<&&Located> = brought.iter().filter(|l| l.is_made()).collect();
+        // What it only said once more says nothing of whether it is still there.
+        let altered: Vec<_> = made.iter().filter(|l| l.is_altered()).collect();
         changes.push(Weighed {
             invisible: made.iter().any(|l| l.is_missing()),
-            vanished: !made.is_empty() && made.iter().all(|l| l.is_missing()),
+            vanished: !altered.is_empty() && altered.iter().all(|l| l.is_missing()),
+            overtaken: is_overtaken(index, &located, &touches)
+                || altered.iter().any(|l| l.standing == Standing::Superseded),
             own: brought
                 .iter()
                 .filter(|l| l.brought())
@@ -149,14 +166,90 @@ pub fn weigh_among(
             decision,
         });
     }
-    let (plan, act) = planned(kind, resource, live, &located, &mut changes, now);
+    let taken = |index: usize, facets: &BTreeSet<FacetName>| {
+        taken(
+            kind,
+            resource,
+            (occurred, &spelled),
+            index,
+            facets,
+            history,
+            now,
+        )
+    };
+    let (plan, act) = planned(kind, resource, live, &located, &mut changes, &taken, now);
+    let writes = plan.as_ref().map_or(&[][..], |p| p.writes.as_slice());
     for weighed in &mut changes {
-        let writes = plan.as_ref().map_or(&[][..], |p| p.writes.as_slice());
         weighed
             .own
             .retain(|path| writes.iter().any(|w| w.path == *path));
     }
+    own_taken(occurred, &mut changes, writes);
     Scales { changes, plan, act }
+}
+
+/// What is put back beside an element is the last one's of the changes that replaced its facet and
+/// have something in it mended.
+fn own_taken(occurred: &[Occurred<'_>], changes: &mut [Weighed], writes: &[Write]) {
+    for write in writes {
+        if changes.iter().any(|c| c.own.contains(&write.path)) {
+            continue;
+        }
+        let facet = &write.path.facet;
+        let mut both = occurred.iter().zip(changes.iter_mut()).rev();
+        let owner = both.find(|(o, c)| {
+            let replaced = matches!(o.effect, Effect::Replaced(i) if i.facets.contains_key(facet));
+            replaced && c.own.iter().any(|p| p.facet == *facet)
+        });
+        if let Some((_, owner)) = owner {
+            owner.own.push(write.path.clone());
+        }
+    }
+}
+
+/// Every element that a change made was touched by a later one of the list.
+fn is_overtaken(index: usize, located: &[Located], touches: &[(Timestamp, &[Touch])]) -> bool {
+    let Some((_, own)) = touches.get(index) else {
+        return false;
+    };
+    let mut made = own.iter().filter(|t| t.after.is_some()).peekable();
+    let later = |touch: &Touch| {
+        let is_it = |l: &&Located| match &touch.target {
+            Target::Key(key) => touch.facets.contains(&l.path.facet) && l.path.key == *key,
+            Target::Like(_) => false,
+        };
+        located
+            .iter()
+            .find(is_it)
+            .is_some_and(|l| l.changes.1 > index)
+    };
+    made.peek().is_some() && made.all(later)
+}
+
+/// The live image with what only records tell of the elements that changes made, such as who made
+/// them. `None`: they tell nothing more.
+fn told(live: &Image, located: &[Located]) -> Option<Image> {
+    let mut told: Option<Image> = None;
+    for located in located {
+        let (Some(shown), Some(standing)) = (&located.shown, live.get(&located.path)) else {
+            continue;
+        };
+        let (Some(shown), Some(members)) = (shown.as_object(), standing.as_object()) else {
+            continue;
+        };
+        let more = shown
+            .iter()
+            .filter(|(name, _)| !members.contains_key(*name));
+        let more: Vec<_> = more.collect();
+        if !more.is_empty() {
+            let mut element = members.clone();
+            element.extend(more.into_iter().map(|(n, v)| (n.clone(), v.clone())));
+            let image = told.get_or_insert_with(|| live.clone());
+            let facet = image.facets.entry(located.path.facet.clone()).or_default();
+            facet.insert(located.path.key.clone(), element.into());
+        }
+    }
+    told
 }
 
 /// Why single pieces of evidence are not certain.
@@ -170,10 +263,13 @@ struct Views<'i> {
 }
 
 impl<'i> Views<'i> {
-    fn of(live: &'i Image, worlds: &'i [World]) -> Self {
+    fn of(live: &'i Image, worlds: &'i [World], account: &'i AccountId) -> Self {
         Self {
-            live: Viewed::of(live),
-            worlds: worlds.iter().map(|w| (Viewed::of(&w.image), w)).collect(),
+            live: Viewed::of(live, account),
+            worlds: worlds
+                .iter()
+                .map(|w| (Viewed::of(&w.image, account), w))
+                .collect(),
             found: BTreeMap::new(),
         }
     }
@@ -237,14 +333,15 @@ fn planned(
     live: &Image,
     located: &[Located],
     changes: &mut [Weighed],
+    taken: &dyn Fn(usize, &BTreeSet<FacetName>) -> Taken,
     now: Circumstances<'_>,
 ) -> (Option<Plan>, bool) {
     for wanted in [Decision::Act, Decision::Propose(Why::NeedsApproval)] {
         let act = wanted == Decision::Act;
         // A change whose plan can't be made must not keep the others' from being made.
         loop {
-            let mend = mend(changes, act, now);
-            if mend.is_empty() {
+            let mend = mend(changes, act, taken, now);
+            if mend.wrong.is_empty() {
                 break;
             }
             match plan(kind, resource, live, located, &mend, now) {
@@ -268,28 +365,43 @@ fn demote(changes: &mut [Weighed], paths: &[ElementPath], why: &Why) {
     }
 }
 
-/// The elements that rulings want mended, each with its remedy: `remove` only where every policy
-/// that wants it mended says so.
-fn mend(changes: &[Weighed], act: bool, now: Circumstances<'_>) -> Mend {
-    let mut mend = Mend::new();
-    for ruling in changes.iter().flat_map(|c| &c.rulings) {
-        let wanted = match ruling.decision {
-            Decision::Act => act,
-            Decision::Propose(_) => !act,
-            Decision::Leave(_) => false,
-        };
-        let policy = now
-            .bundle
-            .policies
-            .iter()
-            .find(|p| p.policy.id == ruling.policy);
-        if let (true, Some(policy)) = (wanted, policy) {
-            let remedy = mend
-                .entry(ruling.path.clone())
-                .or_insert(policy.policy.remedy);
-            if policy.policy.remedy == Remedy::Restore {
-                *remedy = Remedy::Restore;
+/// The elements that rulings want mended, each with its remedy: the more careful one where
+/// policies name different ones. With them, what the same calls took away.
+fn mend(
+    changes: &[Weighed],
+    act: bool,
+    taken: &dyn Fn(usize, &BTreeSet<FacetName>) -> Taken,
+    now: Circumstances<'_>,
+) -> Mend {
+    let careful = |remedy: Remedy| match remedy {
+        Remedy::Remove => 0,
+        Remedy::Contain => 1,
+        Remedy::Restore => 2,
+    };
+    let mut mend = Mend::default();
+    for (index, change) in changes.iter().enumerate() {
+        let mut facets = BTreeSet::new();
+        for ruling in &change.rulings {
+            let wanted = match ruling.decision {
+                Decision::Act => act,
+                Decision::Propose(_) => !act,
+                Decision::Leave(_) => false,
+            };
+            let mut policies = now.bundle.policies.iter();
+            let policy = policies.find(|p| p.policy.id == ruling.policy);
+            if let (true, Some(policy)) = (wanted, policy) {
+                let named = policy.policy.remedy;
+                let remedy = mend.wrong.entry(ruling.path.clone()).or_insert(named);
+                if careful(named) > careful(*remedy) {
+                    *remedy = named;
+                }
+                facets.insert(ruling.path.facet.clone());
             }
+        }
+        if !facets.is_empty() {
+            let taken = taken(index, &facets);
+            mend.taken.extend(taken.elements);
+            mend.texts.extend(taken.texts);
         }
     }
     mend

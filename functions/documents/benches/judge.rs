@@ -117,7 +117,7 @@ fn judge(bundle: &Bundle, change: &Change, live: &Image) -> usize {
         };
         let located = locate(kind, live, &[(change.time, touches)], &History::default()).unwrap();
         let brought: Vec<_> = located.iter().collect();
-        let viewed = Viewed::of(live);
+        let viewed = Viewed::of(live, &change.account);
         for policy in bundle
             .listening(change)
             .filter(|p| p.policy.kind == routed.kind)

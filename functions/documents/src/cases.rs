@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::Value;
 use undrift_core::change::{Actor, Change};
-use undrift_core::decide::{Circumstances, Decision, rule};
-use undrift_core::judge::{Evidence, Verdict, Viewed, assess, findings, locate};
-use undrift_core::kind::{Before, FacetName, Image, Kind, Kinds, ResourceRef, Target, Touch};
+use undrift_core::decide::{Circumstances, Decision};
+use undrift_core::judge::{Evidence, Verdict};
+use undrift_core::kind::{
+    Before, Effect, FacetName, Image, Kind, Kinds, ResourceRef, Target, Touch,
+};
 use undrift_core::name::{
     AccountId, EventId, EventSource, NameError, PolicyId, Region, ResourceId,
 };
 use undrift_core::observe::{DatedImage, History};
-use undrift_core::plan::{Mend, plan};
 use undrift_core::policy::{Bundle, Case, Desired, Exemptions, Mode, Policy, Settings};
+use undrift_core::weigh::{Occurred, weigh};
 
 use crate::check::image;
 use crate::yaml::Step::{At, In};
@@ -102,7 +104,7 @@ fn run(policy: &Policy, case: &Case, kinds: Kinds<'_>) -> Result<Vec<String>, St
     };
     let none = Exemptions::default();
     let bundle = Bundle::of(&[alone], &settings, &none, kinds).map_err(|e| e.to_string())?;
-    let world = World::of(policy, case).map_err(|e| e.to_string())?;
+    let world = World::of(policy, case, kind).map_err(|e| e.to_string())?;
     let now = Circumstances {
         bundle: &bundle,
         exemptions: &none,
@@ -129,7 +131,7 @@ fn handle(
     live: &Image,
     now: Circumstances<'_>,
 ) -> Result<Ended, String> {
-    let touches = touches(kind, before, live);
+    let effect = effect(kind, before, live);
     let history = History {
         images: vec![DatedImage {
             image: before.clone(),
@@ -140,43 +142,49 @@ fn handle(
         }],
         changes: Vec::new(),
     };
-    let located = locate(kind, live, &[(world.change.time, &touches)], &history)
-        .map_err(|e| e.to_string())?;
-    let policy = now
-        .bundle
-        .policies
-        .first()
-        .ok_or("the bundle holds no policy")?;
-    let brought: Vec<_> = located.iter().collect();
-    let assessments = [assess(
-        policy,
-        &findings(policy, kind, &Viewed::of(live)),
-        &brought,
-    )];
-    let rulings = rule(&assessments, kind, &world.resource, &world.change, now);
-    let mend: Mend = rulings
-        .into_iter()
-        .filter(|r| r.decision == Decision::Act)
-        .map(|r| (r.path, policy.policy.remedy))
-        .collect();
-    let [said] = assessments;
-    let mut ended = Ended {
-        verdict: said.verdict,
-        evidence: said.evidence,
-        image: live.clone(),
-        calls: Vec::new(),
-        refused: None,
+    let occurred = [Occurred {
+        change: &world.change,
+        effect: &effect,
+    }];
+    let scales = weigh(kind, &world.resource, live, &occurred, &history, now);
+    let [weighed] = scales.changes.as_slice() else {
+        return Err("the change came to nothing".to_owned());
     };
-    if !mend.is_empty() {
-        match plan(kind, &world.resource, live, &located, &mend, now) {
-            Ok(plan) => {
-                ended.image = plan.desired(live);
-                ended.calls = plan.steps.iter().map(|s| s.call.to_string()).collect();
-            }
-            Err(no_plan) => ended.refused = Some(no_plan.why.to_string()),
-        }
+    let [said] = weighed.assessments.as_slice() else {
+        return Err("no policy looked at the change".to_owned());
+    };
+    let refused = weighed.rulings.iter().find_map(|r| match &r.decision {
+        Decision::Propose(why) => Some(why.to_string()),
+        _ => None,
+    });
+    let plan = scales.plan.filter(|_| scales.act);
+    Ok(Ended {
+        verdict: said.verdict.clone(),
+        evidence: said.evidence.clone(),
+        image: plan
+            .as_ref()
+            .map_or_else(|| live.clone(), |p| p.desired(live)),
+        calls: plan
+            .iter()
+            .flat_map(|p| &p.steps)
+            .map(|s| s.call.to_string())
+            .collect(),
+        refused,
+    })
+}
+
+/// What the change did: facets that are written as a whole were replaced, if it is them alone
+/// that differ.
+fn effect(kind: &dyn Kind, before: &Image, after: &Image) -> Effect {
+    let touches = touches(kind, before, after);
+    let whole = |t: &Touch| t.facets.iter().all(|f| kind.is_whole(f));
+    if touches.is_empty() || !touches.iter().all(whole) {
+        return Effect::Edited(touches);
     }
-    Ok(ended)
+    let mut image = after.clone();
+    let is_other = |f: &FacetName| touches.iter().any(|t| t.facets.contains(f));
+    image.facets.retain(|facet, _| is_other(facet));
+    Effect::Replaced(image)
 }
 
 /// What the change did, told from the difference: what is new was proved absent, what is other
@@ -277,7 +285,7 @@ struct World {
 }
 
 impl World {
-    fn of(policy: &Policy, case: &Case) -> Result<Self, NameError> {
+    fn of(policy: &Policy, case: &Case, kind: &dyn Kind) -> Result<Self, NameError> {
         let account = AccountId::parse("111111111111")?;
         let region = Region::parse("eu-west-1")?;
         let source = policy
@@ -309,7 +317,7 @@ impl World {
                 account,
                 region,
                 kind: policy.kind.clone(),
-                id: ResourceId::parse("case")?,
+                id: ResourceId::parse(&kind.example(case.change.as_str()))?,
             },
         })
     }

@@ -15,6 +15,8 @@ const LONGEST: usize = 2048;
 pub struct Pattern {
     /// `ec2`, or `ec2-2` where one pattern can't hold all events of the service's function.
     pub name: String,
+    /// The service whose function the events are for.
+    pub service: String,
     /// The pattern.
     pub pattern: Value,
 }
@@ -60,6 +62,7 @@ pub fn patterns(policies: &[Policy], kinds: Kinds<'_>) -> Vec<Pattern> {
                     1 => service.clone(),
                     n => format!("{service}-{n}"),
                 },
+                service: service.clone(),
                 pattern: part,
             });
         }

@@ -98,18 +98,28 @@ impl Documents {
         self
     }
 
-    /// What the functions load: one canonical JSON text with its digest.
+    /// What a function loads: one canonical JSON text with its digest. `service`: with the
+    /// policies of that AWS service's kinds alone, since its function knows no others.
     #[must_use]
-    pub fn bundle(&self) -> String {
-        Bundle::write(&self.enabled(), &self.settings, &self.exemptions)
+    pub fn bundle(&self, service: Option<&str>) -> String {
+        let mut policies = self.enabled();
+        policies.retain(|p| service.is_none_or(|s| p.kind.service() == s));
+        Bundle::write(&policies, &self.settings, &self.exemptions)
     }
 }
 
 /// Every kind of resource that any function knows.
 #[must_use]
 pub fn kinds() -> Kinds<'static> {
-    static ALL: LazyLock<Vec<&'static dyn Kind>> =
-        LazyLock::new(|| [undrift_ec2::kinds()].concat());
+    static ALL: LazyLock<Vec<&'static dyn Kind>> = LazyLock::new(|| {
+        [
+            undrift_cloudtrail::kinds(),
+            undrift_ec2::kinds(),
+            undrift_iam::kinds(),
+            undrift_s3::kinds(),
+        ]
+        .concat()
+    });
     Kinds(&ALL)
 }
 

@@ -149,7 +149,8 @@ impl<'s> Check<'s> {
         let fits = match (wanted, value) {
             ("object", Value::Object(_))
             | ("array", Value::Array(_))
-            | ("string", Value::String(_)) => true,
+            | ("string", Value::String(_))
+            | ("boolean", Value::Bool(_)) => true,
             ("integer", Value::Number(n)) => n.is_i64() || n.is_u64(),
             _ => false,
         };
@@ -165,6 +166,7 @@ impl<'s> Check<'s> {
             "object" => "a mapping (`name: value`)",
             "array" => "a list (`[…]`, or lines that begin with `- `)",
             "integer" => "a whole number",
+            "boolean" => "`true` or `false`",
             _ => "a text",
         };
         let (is, quotes) = match value {

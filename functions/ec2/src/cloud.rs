@@ -1,11 +1,10 @@
 //! Amazon EC2 as the engine's cloud: each kind's reads and calls, through one client.
 
 use aws_sdk_ec2::Client;
-use jiff::{SignedDuration, Timestamp};
-use undrift_aws::client::AnswerDate;
+use undrift_aws::client::malformed;
 use undrift_core::kind::{Call, ResourceRef};
 use undrift_core::name::{KindId, ResourceId};
-use undrift_engine::port::{CallError, Cloud, ErrorClass, Seen, Sent};
+use undrift_engine::port::{CallError, Cloud, Seen, Sent};
 
 use crate::{instance, security_group, sharing};
 
@@ -53,24 +52,5 @@ impl Cloud for Ec2 {
             return sharing::live::send(&self.client, call).await;
         }
         security_group::live::send(&self.client, call).await
-    }
-}
-
-/// AWS's time at a read's end. An answer without a date is dated late: an image may then be of
-/// less use, but is never taken for older than it is.
-pub(crate) fn at(date: &AnswerDate) -> Timestamp {
-    date.latest()
-        .unwrap_or_else(|| Timestamp::now() + SignedDuration::from_mins(1))
-}
-
-/// AWS answered, or a plan holds, what this crate doesn't understand.
-pub(crate) fn malformed(operation: &str, resource: &str, why: &str) -> CallError {
-    CallError {
-        class: ErrorClass::Invalid,
-        operation: operation.to_owned(),
-        resource: resource.to_owned(),
-        code: "client".to_owned(),
-        message: why.to_owned(),
-        request_id: None,
     }
 }

@@ -10,7 +10,7 @@
 #[cfg(feature = "aws")]
 pub(crate) mod live;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use undrift_core::change::Change;
@@ -20,7 +20,7 @@ use undrift_core::kind::{
 };
 use undrift_core::name::{KindId, ResourceId};
 
-use crate::written::{first_of, integer, items, member, text};
+use undrift_core::kind::written::{first_of, integer, items, member, text};
 
 pub(crate) const KIND: &str = "ec2/instance";
 pub(crate) const OPTIONS: &str = "metadata_options";
@@ -249,9 +249,7 @@ fn touched(id: &str, effect: Effect) -> Result<Touched, KindError> {
 fn created(instance: &Value) -> Effect {
     let shown = member(instance, "metadataOptions").and_then(|m| options(m).ok());
     let whole = shown.filter(|o| o.len() >= 3);
-    Effect::Created(whole.map(|options| Image {
-        facets: BTreeMap::from([(FacetName::from(OPTIONS), options)]),
-    }))
+    Effect::Created(whole.map(|options| Image::of([(OPTIONS, options)])))
 }
 
 fn modified(request: &Value) -> Result<Effect, KindError> {

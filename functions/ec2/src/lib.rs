@@ -5,7 +5,6 @@ pub mod cloud;
 mod instance;
 mod security_group;
 mod sharing;
-mod written;
 
 use undrift_core::kind::Kind;
 

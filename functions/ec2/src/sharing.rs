@@ -9,7 +9,7 @@
 #[cfg(feature = "aws")]
 pub(crate) mod live;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use undrift_core::change::Change;
@@ -19,7 +19,7 @@ use undrift_core::kind::{
 };
 use undrift_core::name::{KindId, ResourceId};
 
-use crate::written::{items, member, text};
+use undrift_core::kind::written::{items, member, text};
 
 pub(crate) const SNAPSHOT: &str = "ec2/snapshot";
 pub(crate) const IMAGE: &str = "ec2/image";
@@ -103,9 +103,7 @@ impl Terms {
         })?;
         let effect = match name {
             // Nobody else sees a new one (EC2 User Guide, "Share an Amazon EBS snapshot").
-            _ if made => Effect::Created(Some(Image {
-                facets: BTreeMap::from([(FacetName::from(SHARED_WITH), Facet::new())]),
-            })),
+            _ if made => Effect::Created(Some(Image::of([(SHARED_WITH, Facet::new())]))),
             _ if name == self.delete => Effect::Deleted,
             _ if name == self.reset => Effect::Unclear("all its shares were taken away".to_owned()),
             _ => self

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -14,6 +15,9 @@ use serde_json::{Map, Value, json};
 use undrift_core::expression::{EvaluationError, Expression, ExpressionError};
 use undrift_core::judge::Viewed;
 use undrift_core::kind::{FacetName, Image, Kind};
+use undrift_core::name::AccountId;
+
+static ACCOUNT: LazyLock<AccountId> = LazyLock::new(|| AccountId::parse("111122223333").unwrap());
 
 fn kind() -> &'static dyn Kind {
     undrift_ec2::kinds()[0]
@@ -172,7 +176,7 @@ fn no_document_and_no_resource_makes_an_evaluation_long() {
     ] {
         let expression = compile(&source).unwrap_or_else(|e| panic!("{source}: {e}"));
         let start = Instant::now();
-        let said = expression.evaluate(&Viewed::of(&image));
+        let said = expression.evaluate(&Viewed::of(&image, &ACCOUNT));
         // In a build without optimisation, on a busy machine.
         assert!(start.elapsed() < Duration::from_secs(5), "{source}");
         let is_refused = matches!(said, Err(EvaluationError::TooMuch { .. }));
@@ -191,9 +195,12 @@ fn many_narrow_rules_that_are_the_internet_together_are_never_fine() {
     };
     let expression = compile("net.open(state.ingress, params)").unwrap();
     let few = narrow(200);
-    assert_eq!(expression.evaluate(&Viewed::of(&few)).unwrap(), []);
+    assert_eq!(
+        expression.evaluate(&Viewed::of(&few, &ACCOUNT)).unwrap(),
+        []
+    );
     let many = narrow(600);
-    let found = expression.evaluate(&Viewed::of(&many)).unwrap();
+    let found = expression.evaluate(&Viewed::of(&many, &ACCOUNT)).unwrap();
     assert_eq!(found.len(), 600);
     let why = found[0].why.as_ref().unwrap_err();
     assert!(why.contains("reach tcp/22 with 600 rules"), "{why}");
@@ -206,7 +213,7 @@ fn what_is_too_much_to_judge_is_undecided() {
     });
     let image = image(rules.collect());
     let expression = compile("net.open(state.ingress, params)").unwrap();
-    let found = expression.evaluate(&Viewed::of(&image)).unwrap();
+    let found = expression.evaluate(&Viewed::of(&image, &ACCOUNT)).unwrap();
     assert!(found.len() == 2001 && found.iter().all(|f| f.why.is_err()));
 }
 
@@ -218,7 +225,7 @@ fn reasons_name_the_rules() {
         json!({"id": "sgr-3", "protocol": "tcp", "from": 22, "to": 22, "source": "81.2.69.160/32"}),
     ]);
     let expression = compile("net.open(state.ingress, params)").unwrap();
-    let found = expression.evaluate(&Viewed::of(&halves)).unwrap();
+    let found = expression.evaluate(&Viewed::of(&halves, &ACCOUNT)).unwrap();
     let said: Vec<&str> = found.iter().map(|f| f.why.as_deref().unwrap()).collect();
     let expected = "lets 3,702,258,688 IPv4 addresses of the internet reach tcp/22, through sgr-1 and \
                     sgr-2 taken together";
@@ -255,7 +262,7 @@ proptest! {
     #[test]
     fn net_open_says_the_same_with_and_without_cel(rules in prop::collection::vec(rule(), 0..8)) {
         let image = image(rules);
-        let view = Viewed::of(&image);
+        let view = Viewed::of(&image, &ACCOUNT);
         let expression = compile("net.open(state.ingress, params)").unwrap();
         prop_assert_eq!(expression.evaluate(&view), expression.evaluate_by_cel(&view));
     }
@@ -271,7 +278,7 @@ fn a_thousand_rules_whose_ports_all_differ_are_judged() {
     let any = json!({"ports": "any", "own": ["8.0.0.0/8"]});
     let source = "net.open(state.ingress, params)";
     let expression = Expression::compile(source, kind(), any.as_object().unwrap()).unwrap();
-    let found = expression.evaluate(&Viewed::of(&image)).unwrap();
+    let found = expression.evaluate(&Viewed::of(&image, &ACCOUNT)).unwrap();
     assert!(
         found.len() > 900 && found.iter().all(|f| f.why.is_ok()),
         "{}",

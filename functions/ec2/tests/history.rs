@@ -8,12 +8,15 @@
     reason = "tests"
 )]
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use undrift_core::kind::*;
 use undrift_core::name::*;
 use undrift_ec2::SecurityGroup;
+
+static ACCOUNT: LazyLock<AccountId> = LazyLock::new(|| AccountId::parse("111122223333").unwrap());
 
 fn facet() -> FacetName {
     FacetName::from("ingress")
@@ -180,7 +183,7 @@ fn cel_never_panics() {
         );
         let r = std::panic::catch_unwind(move || {
             if let Ok(e) = Expression::compile(&src, &SecurityGroup, &p) {
-                let _ = e.evaluate(&undrift_core::judge::Viewed::of(&img));
+                let _ = e.evaluate(&undrift_core::judge::Viewed::of(&img, &ACCOUNT));
             }
         });
         if r.is_err() {

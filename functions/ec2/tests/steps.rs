@@ -243,7 +243,7 @@ proptest! {
                 by: undrift_core::plan::WriteBy::Restore { image: None },
             });
         }
-        let mut plan = undrift_core::plan::Plan { writes, steps: vec![] };
+        let mut plan = undrift_core::plan::Plan { writes, ..Default::default() };
         let desired = plan.desired(&image);
         let wanted: BTreeMap<String, Value> = desired.facets[&facet()].iter().map(|(k, v)| (k.0.clone(), v.clone())).collect();
         prop_assume!(Group::unique(&wanted));

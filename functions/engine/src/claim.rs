@@ -130,10 +130,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             .plan
             .clone()
             .filter(|_| draft.scales.act)
-            .unwrap_or(Plan {
-                writes: Vec::new(),
-                steps: Vec::new(),
-            });
+            .unwrap_or_default();
         let mut records: Vec<(Record, Option<usize>)> = draft
             .items
             .iter()

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::{Circumstances, Decision, Why};
-use undrift_core::judge::Verdict;
-use undrift_core::kind::{Before, Effect, ElementKey, Image, Kind, Target};
+use undrift_core::judge::{Assessment, Verdict};
+use undrift_core::kind::{Before, ElementKey, Image, Kind, Target, Touch};
 use undrift_core::observe::{DatedImage, History};
 use undrift_core::plan::{Plan, holds};
 use undrift_core::record::{Cause, LeftAlone, Outcome, OutcomeKind, Record, RecordVersion, Stages};
@@ -207,25 +207,22 @@ fn proposed(plan: Option<&Plan>, weighed: &Weighed) -> Option<Plan> {
 /// A change whose event comes only after Undrift put an element back to what it was before an even
 /// later change: what was put back is then older than it should be, and a person must know.
 fn late(item: &Item, draft: &Draft<'_>) -> Option<Outcome> {
-    let Effect::Edited(touches) = &item.effect else {
-        return None;
-    };
+    let touches = item.effect.touches();
     let history = &draft.looked.known.observed.history;
     if history.changes.iter().any(|c| c.event == item.change.id) {
         return None;
     }
     let later = |own: bool, key: &ElementKey| {
         history.changes.iter().any(|c| {
-            let touched = match &c.effect {
-                Effect::Edited(touches) => touches
-                    .iter()
-                    .any(|t| matches!(&t.target, Target::Key(k) if k == key)),
-                _ => false,
-            };
+            let touches = c.effect.touches();
+            let touched = touches
+                .iter()
+                .any(|t| matches!(&t.target, Target::Key(k) if k == key));
             touched && c.time > item.change.time && c.event.as_str().starts_with(OWN) == own
         })
     };
-    let replaced = touches.iter().filter(|t| t.before == Before::Existed);
+    let was_there = |t: &&Touch| matches!(t.before, Before::Existed | Before::Unknown);
+    let replaced = touches.iter().filter(was_there);
     let overtaken = replaced
         .filter_map(|t| match &t.target {
             Target::Key(key) => Some(key),
@@ -243,7 +240,8 @@ fn late(item: &Item, draft: &Draft<'_>) -> Option<Outcome> {
 /// How a change ends on which nothing is done.
 fn unacted(weighed: &Weighed, planned: bool) -> Outcome {
     let found = || weighed.assessments.iter().any(|a| !a.evidence.is_empty());
-    if weighed.vanished && found() {
+    let fine = |a: &Assessment| a.verdict == Verdict::Compliant;
+    if weighed.vanished && !weighed.assessments.iter().all(fine) {
         return Outcome::new(
             OutcomeKind::ClosedByOthers,
             "what it brought was gone before Undrift came to it",

@@ -3,7 +3,6 @@
 use undrift_core::decide::Decision;
 use undrift_core::judge::{Viewed, findings};
 use undrift_core::kind::ElementPath;
-use undrift_core::plan::Plan;
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::Engine;
@@ -22,10 +21,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         verified: &Verified,
         taken_over: bool,
     ) -> Outcome {
-        let plan = record.plan.clone().unwrap_or(Plan {
-            writes: Vec::new(),
-            steps: Vec::new(),
-        });
+        let plan = record.plan.clone().unwrap_or_default();
         let unfulfilled = left(draft.kind, &plan, verified.seen.as_ref());
         let count = plan.writes.len();
         let sent = |path: &ElementPath| applied.wrote.contains(path);
@@ -113,7 +109,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let Some(policy) = policies.iter().find(|p| p.policy.id == ruling.policy) else {
                 continue;
             };
-            let wrong = findings(policy, draft.kind, &Viewed::of(seen)).wrong;
+            let wrong = findings(
+                policy,
+                draft.kind,
+                &Viewed::of(seen, &record.key.resource.account),
+            )
+            .wrong;
             if wrong.iter().any(|e| paths.contains(&&e.path)) {
                 return Some(policy.policy.id.to_string());
             }

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use undrift_core::decide::Circumstances;
-use undrift_core::kind::{Before, Effect, Image, Kind, Target, Touch};
+use undrift_core::kind::{Before, Effect, Image, Kind, ResourceRef, Target, Touch};
 use undrift_core::observe::History;
 use undrift_core::weigh::{Occurred, Scales, weigh};
 
@@ -44,6 +44,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             .map(|(item, w)| w.invisible && judged(item))
             .collect();
         if !invisible.contains(&true) {
+            let mut scales = scales;
+            let found = (fresh.as_slice(), &mut scales);
+            tell_overtaken(&run.resource, kind, live, found, history, now);
             return Settled::Weighed(fresh, scales, Vec::new());
         }
         let is_young = |item: &Item| {
@@ -76,28 +79,57 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
         let occurred: Vec<Occurred<'_>> = kept.iter().map(Item::occurred).collect();
         let mut scales = weigh(kind, &run.resource, live, &occurred, history, now);
-        for (i, _) in closed_by_others.iter().enumerate().filter(|(_, c)| **c) {
-            let Some(item) = kept.get(i) else { continue };
-            // What would have been found, had nobody closed it before us.
-            let image = undrift_core::observe::after(kind, live, &item.effect);
-            let one = [item.occurred()];
-            let would = weigh(kind, &run.resource, &image, &one, history, now);
-            if let (Some(slot), Some(would)) = (scales.changes.get_mut(i), would.changes.first()) {
-                slot.assessments.clone_from(&would.assessments);
-                slot.rulings.clear();
-                slot.vanished = true;
-            }
+        for (weighed, is_closed) in scales.changes.iter_mut().zip(&closed_by_others) {
+            weighed.overtaken |= is_closed;
         }
+        let found = (kept.as_slice(), &mut scales);
+        tell_overtaken(&run.resource, kind, live, found, history, now);
         Settled::Weighed(kept, scales, back)
+    }
+}
+
+/// Says of changes whose effect others took away or wrote over what would have been found, had
+/// nobody been faster.
+fn tell_overtaken(
+    resource: &ResourceRef,
+    kind: &dyn Kind,
+    live: &Image,
+    (items, scales): (&[Item], &mut Scales),
+    history: &History,
+    now: Circumstances<'_>,
+) {
+    for (item, weighed) in items.iter().zip(&mut scales.changes) {
+        if !weighed.overtaken || !weighed.rulings.is_empty() {
+            continue;
+        }
+        let image = undrift_core::observe::after(kind, live, &item.effect);
+        let one = [item.occurred()];
+        let would = weigh(kind, resource, &image, &one, history, now);
+        if let Some(would) = would.changes.into_iter().next() {
+            weighed.assessments = would.assessments;
+            weighed.rulings.clear();
+            weighed.vanished = true;
+        }
     }
 }
 
 /// A later change, seen already, took away all that this one made: that it isn't there is no
 /// wonder, and no reason to wait.
 fn is_explained(kind: &dyn Kind, live: &Image, item: &Item, run: &Run, history: &History) -> bool {
-    let touches = |effect: &Effect| match effect {
-        Effect::Edited(touches) => touches.clone(),
-        _ => Vec::new(),
+    let touches = |effect: &Effect| effect.touches().into_owned();
+    // A facet that was replaced later explains whatever isn't in it.
+    let replaced = |made: &Touch| {
+        let batch = run.items.iter().filter(|i| i.key != item.key);
+        let batch = batch.map(|i| (i.change.time, &i.effect));
+        let seen = history.changes.iter().filter(|c| c.event != item.change.id);
+        let seen = seen.map(|c| (c.time, &c.effect));
+        batch.chain(seen).any(|(time, effect)| {
+            let by = match effect {
+                Effect::Replaced(image) if time >= item.change.time => image,
+                _ => return false,
+            };
+            made.facets.iter().any(|f| by.facets.contains_key(f))
+        })
     };
     let others = run.items.iter().map(|i| (i.change.time, &i.effect));
     let seen = history.changes.iter().map(|c| (c.time, &c.effect));
@@ -141,7 +173,7 @@ fn is_explained(kind: &dyn Kind, live: &Image, item: &Item, run: &Run, history: 
     };
     touches(&item.effect)
         .iter()
-        .all(|t| is_gone(t) || is_seen(t))
+        .all(|t| is_gone(t) || is_seen(t) || replaced(t))
 }
 
 /// Put back until the event is old enough, and for at least two seconds.

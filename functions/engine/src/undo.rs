@@ -183,10 +183,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         first: Record,
         claim: Claim,
     ) -> Result<Undone, UndoError> {
-        let plan = record.plan.clone().unwrap_or(Plan {
-            writes: Vec::new(),
-            steps: Vec::new(),
-        });
+        let plan = record.plan.clone().unwrap_or_default();
         let (applied, verified) = self.apply_and_verify(run, kind, &plan, &claim).await;
         record.sent.clone_from(&applied.sent);
         let seen = verified.seen.unwrap_or_default();

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::Circumstances;
-use undrift_core::kind::{Effect, Image, Kind, ResourceRef};
+use undrift_core::judge::Assessment;
+use undrift_core::kind::{Effect, Facet, Image, Kind, ResourceRef};
 use undrift_core::observe::{History, SeenChange};
 use undrift_core::policy::Exemptions;
 use undrift_core::record::{Outcome, OutcomeKind, Record};
@@ -174,6 +175,36 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
     }
 
+    /// What policies would say of a change, were its resource still there.
+    fn would_be(
+        &self,
+        run: &Run,
+        item: &Item,
+        looked: &Looked,
+        looked_at: Timestamp,
+    ) -> Vec<Assessment> {
+        let Some(kind) = self.kinds.get(&run.resource.kind) else {
+            return Vec::new();
+        };
+        let exemptions = self.exemptions(looked);
+        let now = Circumstances {
+            bundle: &self.bundle,
+            exemptions: &exemptions,
+            paused: looked.paused,
+            now: looked_at,
+        };
+        let history = &looked.known.observed.history;
+        let facets = kind.facets().iter();
+        let nothing = Image::of(facets.map(|f| (*f, Facet::new())));
+        let image = undrift_core::observe::after(kind, &nothing, &item.effect);
+        let one = [item.occurred()];
+        let weighed = weigh(kind, &run.resource, &image, &one, history, now).changes;
+        weighed
+            .into_iter()
+            .next()
+            .map_or_else(Vec::new, |w| w.assessments)
+    }
+
     /// The exemptions of the bundle and of the table.
     fn exemptions(&self, looked: &Looked) -> Exemptions {
         let mut all = self.bundle.exemptions.clone();
@@ -240,7 +271,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let planned = c
                 .held
                 .as_ref()
-                .is_some_and(|h| h.plan.steps.iter().any(|s| s.call.operation == name));
+                .is_some_and(|h| h.plan.steps.iter().any(|s| s.call.event_name() == name));
             sent || planned
         });
         if !recorded {
@@ -279,6 +310,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             if judged {
                 let outcome = Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
                 let mut record = self.bare(run, item, looked, outcome);
+                record.assessments = self.would_be(run, item, looked, looked_at);
                 record.stages.looked = Some(looked_at);
                 record.stages.closed = Some(self.clock.now());
                 close.records.push(record);

@@ -117,7 +117,10 @@ impl Raw<'_> {
             .get("x-amz-target")
             .and_then(|value| value.to_str().ok());
         if let Some((prefix, operation)) = target.and_then(|target| target.rsplit_once('.')) {
-            return (service.target_prefix == prefix).then(|| operation.to_owned());
+            // Some SDKs leave the namespace before the service's name out, as AWS lets them.
+            let known = service.target_prefix.as_str();
+            let is_it = known == prefix || known.ends_with(&format!(".{prefix}"));
+            return is_it.then(|| operation.to_owned());
         }
         match service.protocol {
             Protocol::RestJson | Protocol::RestXml => {

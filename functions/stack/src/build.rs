@@ -10,7 +10,13 @@ use tokio::process::Command;
 use undrift_local::{Account, Group};
 
 /// The packages that are functions, each with a binary of its name and a feature `aws`.
-const FUNCTIONS: [&str; 2] = ["undrift-ec2", "undrift-notify"];
+const FUNCTIONS: [&str; 5] = [
+    "undrift-cloudtrail",
+    "undrift-ec2",
+    "undrift-iam",
+    "undrift-notify",
+    "undrift-s3",
+];
 
 /// The functions' binaries, by name.
 #[derive(Debug, Clone)]

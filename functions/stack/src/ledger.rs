@@ -11,7 +11,7 @@ use undrift_core::record::{ChangeKey, Record};
 use undrift_local::{Client, Credentials, Models, Options, Venv};
 
 use crate::journal;
-use crate::stack::{StackError, UNDO_ROLE};
+use crate::stack::{StackError, undo_role};
 
 /// What Undrift wrote into a running local account, and the way to take a revert back.
 #[derive(Debug, Clone)]
@@ -75,7 +75,10 @@ impl Ledger {
             .call(
                 "lambda",
                 "Invoke",
-                json!({"FunctionName": UNDO_ROLE, "Payload": STANDARD.encode(request.to_string())}),
+                json!({
+                    "FunctionName": undo_role(record.resource.kind.service()),
+                    "Payload": STANDARD.encode(request.to_string()),
+                }),
             )
             .await?;
         Ok(understood(&payload(&answer))?)

@@ -15,4 +15,4 @@ pub use build::{Binaries, BuildError};
 pub use journal::ReadError;
 pub use ledger::{Ledger, Undone};
 pub use notices::{CHANNEL, everything};
-pub use stack::{Deployment, REVERT_ROLE, Stack, StackError, UNDO_ROLE};
+pub use stack::{Deployment, Service, Stack, StackError};

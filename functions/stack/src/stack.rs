@@ -1,5 +1,6 @@
 //! Undrift, put into the local account.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -17,12 +18,12 @@ use crate::notices::Notices;
 use crate::table;
 use crate::{Binaries, BuildError};
 
-/// The role that reverts.
-pub const REVERT_ROLE: &str = "undrift-ec2";
-/// The role that undoes: it may re-open what the other may only close.
-pub const UNDO_ROLE: &str = "undrift-ec2-undo";
 /// The role that tells people.
 const NOTIFY_ROLE: &str = "undrift-notify";
+
+/// Services whose events CloudTrail records in one region only: elsewhere their functions would
+/// wait for nothing (CloudTrail User Guide, "Global service events").
+const GLOBAL: [(&str, &str); 1] = [("iam", "us-east-1")];
 
 /// How many messages a function takes at once.
 const BATCH: usize = 10;
@@ -80,17 +81,52 @@ pub enum StackError {
     Function(#[from] FunctionError),
 }
 
+/// What works for one AWS service.
+pub struct Service {
+    /// The function that reverts.
+    pub revert: Function,
+    /// The function that undoes: it may re-open what the other may only close.
+    pub undo: Function,
+    /// The queue that feeds the reverting function.
+    pub queue: Queue,
+}
+
+/// The function that reverts changes of a service, and its role.
+fn revert_role(service: &str) -> String {
+    format!("undrift-{service}")
+}
+
+/// The function that undoes reverts, and its role.
+pub(crate) fn undo_role(service: &str) -> String {
+    format!("undrift-{service}-undo")
+}
+
+fn queue_options(max_receives: u32) -> QueueOptions {
+    QueueOptions {
+        visibility: VISIBILITY,
+        max_receives: Some(max_receives),
+    }
+}
+
+/// The services that policies are about, as far as their events come in the region.
+fn services(documents: &Documents, region: &str) -> BTreeSet<String> {
+    let policies = documents.enabled();
+    let named = policies.iter().map(|p| p.kind.service().to_owned());
+    named
+        .filter(|service| {
+            let mut global = GLOBAL.iter();
+            global.all(|(name, home)| name != service || region == *home)
+        })
+        .collect()
+}
+
 /// Undrift in the local account.
 pub struct Stack {
     admin: Client,
-    /// The function that reverts.
-    pub revert: Function,
-    /// The function that undoes.
-    pub undo: Function,
+    /// What works for each AWS service, by its name in policies' kinds.
+    pub services: BTreeMap<String, Service>,
     /// The function that tells people.
     pub notify: Function,
-    /// The queue that feeds the reverting function.
-    pub queue: Queue,
     /// The workspace that notices are posted to.
     pub slack: Slack,
     inbox: String,
@@ -110,65 +146,75 @@ impl Stack {
         (deployment.settings)(&mut documents.settings);
         let admin = account.admin();
         let notices = Notices::make(&admin, &mut documents.settings).await?;
-        let bundle = account.folder().join("bundle.json");
-        std::fs::write(&bundle, documents.bundle())?;
-
         let stream = table::table(&admin).await?;
-        let queue = account.queue(
-            REVERT_ROLE,
-            QueueOptions {
-                visibility: VISIBILITY,
-                max_receives: Some(100),
-            },
-        );
+        let named = services(&documents, account.region());
         let role = |name: &str| format!("arn:aws:iam::{}:role/{name}", account.account_id());
-        let environment = |own: &str, duty: &str| {
-            let env = [
-                ("UNDRIFT_TABLE", table::TABLE.to_owned()),
-                ("UNDRIFT_QUEUE_URL", account.queue_url(&queue)),
-                ("UNDRIFT_BUNDLE", bundle.display().to_string()),
-                ("UNDRIFT_ROLE_ARN", role(own)),
-                (
-                    "UNDRIFT_OWN_ROLES",
-                    format!("{},{}", role(REVERT_ROLE), role(UNDO_ROLE)),
-                ),
-                ("UNDRIFT_PAUSE_PARAMETER", "/undrift/pause".to_owned()),
-                ("UNDRIFT_DUTY", duty.to_owned()),
-            ];
-            env.map(|(name, value)| (name.to_owned(), value)).to_vec()
-        };
-        let spec = |name: &str, env: Vec<(String, String)>, concurrency: usize| {
-            let package = name.strip_suffix("-undo").unwrap_or(name);
-            let mut spec = FunctionSpec::new(name, deployment.binaries.get(package)?);
+        let own_roles: Vec<String> = named
+            .iter()
+            .flat_map(|s| [role(&revert_role(s)), role(&undo_role(s))])
+            .collect();
+        let spec = |name: &str, binary: &str, env: Vec<(String, String)>, concurrency: usize| {
+            let mut spec = FunctionSpec::new(name, deployment.binaries.get(binary)?);
             spec.env = env;
             spec.concurrency = concurrency;
             spec.log.clone_from(&deployment.log);
             Ok::<_, BuildError>(spec)
         };
-        let revert = spec(REVERT_ROLE, environment(REVERT_ROLE, "revert"), 2)?;
-        let revert = account.run_function(revert).await?;
-        let undo = spec(UNDO_ROLE, environment(UNDO_ROLE, "undo"), 1)?;
-        let undo = account.run_function(undo).await?;
-        let owed = account.queue(
-            "undrift-owed",
-            QueueOptions {
-                visibility: VISIBILITY,
-                max_receives: Some(1000),
-            },
-        );
+        let mut services = BTreeMap::new();
+        let mut settings = None;
+        for name in named {
+            let bundle = account.folder().join(format!("bundle-{name}.json"));
+            std::fs::write(&bundle, documents.bundle(Some(&name)))?;
+            let queue = account.queue(&revert_role(&name), queue_options(100));
+            let environment = |own: &str, duty: &str| {
+                let env = [
+                    ("UNDRIFT_TABLE", table::TABLE.to_owned()),
+                    ("UNDRIFT_QUEUE_URL", account.queue_url(&queue)),
+                    ("UNDRIFT_BUNDLE", bundle.display().to_string()),
+                    ("UNDRIFT_ROLE_ARN", role(own)),
+                    ("UNDRIFT_OWN_ROLES", own_roles.join(",")),
+                    ("UNDRIFT_PAUSE_PARAMETER", "/undrift/pause".to_owned()),
+                    ("UNDRIFT_DUTY", duty.to_owned()),
+                ];
+                env.map(|(name, value)| (name.to_owned(), value)).to_vec()
+            };
+            let binary = revert_role(&name);
+            let (revert, undo) = (revert_role(&name), undo_role(&name));
+            let revert = spec(&revert, &binary, environment(&revert, "revert"), 2)?;
+            let revert = account.run_function(revert).await?;
+            let undo = spec(&undo, &binary, environment(&undo, "undo"), 1)?;
+            let undo = account.run_function(undo).await?;
+            settings.get_or_insert(bundle);
+            services.insert(
+                name,
+                Service {
+                    revert,
+                    undo,
+                    queue,
+                },
+            );
+        }
+        let owed = account.queue("undrift-owed", queue_options(1000));
         let mut told = notices.environment;
         told.push((
             "UNDRIFT_OWED_QUEUE_URL".to_owned(),
             account.queue_url(&owed),
         ));
-        told.push(("UNDRIFT_BUNDLE".to_owned(), bundle.display().to_string()));
-        let notify = account.run_function(spec(NOTIFY_ROLE, told, 2)?).await?;
+        if let Some(bundle) = settings {
+            told.push(("UNDRIFT_BUNDLE".to_owned(), bundle.display().to_string()));
+        }
+        let notify = spec(NOTIFY_ROLE, NOTIFY_ROLE, told, 2)?;
+        let notify = account.run_function(notify).await?;
 
         let kinds = undrift_documents::kinds();
         for rule in undrift_documents::events::patterns(&documents.enabled(), kinds) {
-            account.add_rule(&rule.name, &rule.pattern, &queue)?;
+            if let Some(service) = services.get(&rule.service) {
+                account.add_rule(&rule.name, &rule.pattern, &service.queue)?;
+            }
         }
-        account.map_queue(&queue, &revert, BATCH);
+        for service in services.values() {
+            account.map_queue(&service.queue, &service.revert, BATCH);
+        }
         let records = json!({
             "eventName": ["INSERT"],
             "dynamodb": {"NewImage": {"entity": {"S": ["record"]}}}
@@ -177,10 +223,8 @@ impl Stack {
         account.map_queue(&owed, &notify, BATCH);
         Ok(Self {
             admin,
-            revert,
-            undo,
+            services,
             notify,
-            queue,
             slack: notices.slack,
             inbox: notices.inbox,
             documents,
@@ -236,7 +280,18 @@ impl Stack {
         by: &str,
         reason: &str,
     ) -> Result<Undone, StackError> {
+        let name = record.resource.kind.service();
+        let Some(service) = self.services.get(name) else {
+            return Ok(Undone::Refused(format!("no function works for {name}")));
+        };
         let request = undo_request(record, by, reason);
-        Ok(understood(&self.undo.invoke(&request).await?)?)
+        Ok(understood(&service.undo.invoke(&request).await?)?)
+    }
+
+    /// What the functions that revert said so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        let services = self.services.values();
+        services.flat_map(|s| s.revert.log()).collect()
     }
 }

@@ -15,11 +15,14 @@ pub(crate) struct Args {
     /// Where to [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// For one service's function, which knows no other kinds (`ec2`, `s3`) [default: all policies]
+    #[arg(long)]
+    service: Option<String>,
 }
 
 impl Args {
     pub(crate) fn run(self, shell: &Shell) -> Result<Ending, Failure> {
-        let text = tree::documents()?.bundle();
+        let text = tree::documents()?.bundle(self.service.as_deref());
         // Read as the functions will: a bundle that they'd refuse is not written.
         let bundle = Bundle::read(&text, kinds())?;
         match &self.out {

@@ -32,7 +32,7 @@ impl Args {
         if self.check {
             return check(shell, &dir, &patterns);
         }
-        for Pattern { name, pattern } in &patterns {
+        for Pattern { name, pattern, .. } in &patterns {
             if shell.is_json() {
                 shell.json(&json!({"name": name, "pattern": pattern}))?;
             } else {

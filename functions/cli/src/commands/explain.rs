@@ -86,7 +86,7 @@ impl Args {
 fn events(shell: &Shell, file: &Path, only: Option<&str>) -> Result<Ending, Failure> {
     let documents = tree::documents()?;
     let reverting = documents.clone().reverting();
-    let bundle = Bundle::read(&reverting.bundle(), kinds())?;
+    let bundle = Bundle::read(&reverting.bundle(None), kinds())?;
     let replay = Replay {
         bundle: &bundle,
         kinds: kinds(),
@@ -250,7 +250,7 @@ fn of_file(file: &Path) -> Result<(Documents, usize), Failure> {
 
 fn whole(shell: &Shell, document: &Document, documents: &Documents) -> Result<(), Failure> {
     let policy = &document.policy;
-    let bundle = Bundle::read(&documents.bundle(), kinds())?;
+    let bundle = Bundle::read(&documents.bundle(None), kinds())?;
     let bundled = bundle.policies.iter().find(|p| p.policy.id == policy.id);
     let digest = bundled.map(|p| p.digest.as_str()).unwrap_or_default();
     let sections = explain::policy(document, documents, kinds());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use undrift_core::kind::{Kinds, Need};
+use undrift_core::kind::{Kinds, Need, Right};
 use undrift_core::policy::Policy;
 use undrift_documents::kinds;
 
@@ -47,23 +47,28 @@ impl Args {
         Ok(Ending::Fine)
     }
 
-    fn policy(&self, rights: &[Granted], needs: [Need; 2]) -> Value {
-        let mut by_resource: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-        for (action, resource, need) in rights {
-            if needs.contains(need) {
-                let resource = self.fill(resource);
-                by_resource.entry(resource).or_default().insert(action);
-            }
+    fn policy(&self, rights: &[Right], needs: [Need; 2]) -> Value {
+        let mut by_resource: BTreeMap<(String, bool), BTreeSet<&str>> = BTreeMap::new();
+        for right in rights.iter().filter(|r| needs.contains(&r.need)) {
+            let on = (self.fill(right.resource), right.of_own_account);
+            by_resource.entry(on).or_default().insert(right.action);
         }
         // Resources with the same actions share a statement.
-        let mut by_actions: BTreeMap<BTreeSet<&str>, Vec<String>> = BTreeMap::new();
-        for (resource, actions) in by_resource {
-            by_actions.entry(actions).or_default().push(resource);
+        let mut by_actions: BTreeMap<(BTreeSet<&str>, bool), Vec<String>> = BTreeMap::new();
+        for ((resource, own), actions) in by_resource {
+            by_actions.entry((actions, own)).or_default().push(resource);
         }
         let statements: Vec<Value> = by_actions
             .into_iter()
-            .map(|(actions, resources)| {
-                json!({"Effect": "Allow", "Action": actions, "Resource": resources})
+            .map(|((actions, own), resources)| {
+                let mut statement =
+                    json!({"Effect": "Allow", "Action": actions, "Resource": resources});
+                if let (Some(members), true) = (statement.as_object_mut(), own) {
+                    let account = self.fill("${Account}");
+                    let condition = json!({"StringEquals": {"aws:ResourceAccount": account}});
+                    members.insert("Condition".to_owned(), condition);
+                }
+                statement
             })
             .collect();
         json!({"Version": "2012-10-17", "Statement": statements})
@@ -82,15 +87,13 @@ impl Args {
     }
 }
 
-type Granted = (&'static str, &'static str, Need);
-
 /// The rights of each function: of every kind of its service that a policy judges.
-fn rights(policies: &[Policy], kinds: Kinds<'_>) -> BTreeMap<String, Vec<Granted>> {
+fn rights(policies: &[Policy], kinds: Kinds<'_>) -> BTreeMap<String, Vec<Right>> {
     let judged: BTreeSet<_> = policies.iter().map(|p| &p.kind).collect();
-    let mut rights: BTreeMap<String, Vec<Granted>> = BTreeMap::new();
+    let mut rights: BTreeMap<String, Vec<Right>> = BTreeMap::new();
     for kind in judged.into_iter().filter_map(|id| kinds.get(id)) {
         let all = rights.entry(kind.id().service().to_owned()).or_default();
-        all.extend(kind.rights().iter().map(|r| (r.action, r.resource, r.need)));
+        all.extend_from_slice(kind.rights());
     }
     rights
 }

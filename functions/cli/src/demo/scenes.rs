@@ -37,6 +37,15 @@ pub(super) struct Cast {
     pub(super) lasted: Vec<Duration>,
 }
 
+impl Cast {
+    /// Faults of the queue that feeds EC2's function.
+    fn disturb(&self, faults: QueueFaults) {
+        if let Some(service) = self.stack.services.get("ec2") {
+            service.queue.set_faults(faults);
+        }
+    }
+}
+
 /// How many ways were tried when a colleague comes by.
 const BEFORE_THE_COLLEAGUE: usize = 3;
 
@@ -137,7 +146,7 @@ async fn colleague(stage: &mut Stage<'_>, cast: &Cast) -> Result<(), Failure> {
     stage.title("In between: a colleague is quicker")?;
     stage.whisper("CloudTrail's events are held back for a second here.")?;
     settle(cast).await?;
-    cast.stack.queue.set_faults(QueueFaults {
+    cast.disturb(QueueFaults {
         seed: 1,
         delay: (Duration::from_secs(1), Duration::from_secs(1)),
         duplicate: 0.0,
@@ -170,7 +179,7 @@ async fn colleague(stage: &mut Stage<'_>, cast: &Cast) -> Result<(), Failure> {
         .map_err(StackError::Api)?;
     let closed = |r: &Record| r.outcome.kind == OutcomeKind::ClosedByOthers;
     let record = find(cast, closed).await?;
-    cast.stack.queue.set_faults(QueueFaults::default());
+    cast.disturb(QueueFaults::default());
     match record {
         Some(record) => stage.seen(
             record.sent.is_empty(),

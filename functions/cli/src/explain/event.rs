@@ -137,6 +137,21 @@ fn touched(part: &Part, kinds: Kinds<'_>) -> Vec<String> {
         Effect::Edited(touches) if touches.is_empty() => {
             says.push("  Nothing that any policy judges.".to_owned());
         }
+        Effect::Replaced(image) => {
+            for (facet, elements) in &image.facets {
+                let shown = elements.values();
+                let shown: Vec<String> = shown
+                    .map(|e| kind.map_or_else(String::new, |k| k.describe(facet, e)))
+                    .collect();
+                says.push(match shown.as_slice() {
+                    [] => format!("  Its {facet} was taken away as a whole."),
+                    _ => format!(
+                        "  Its {facet} was replaced as a whole by: {}.",
+                        shown.join("; ")
+                    ),
+                });
+            }
+        }
         Effect::Edited(touches) => {
             let kind = kind.into_iter();
             says.extend(kind.flat_map(|kind| touches.iter().map(|t| touch(kind, t))));

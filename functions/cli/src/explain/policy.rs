@@ -146,6 +146,9 @@ fn done(policy: &Policy) -> Vec<String> {
         Remedy::Remove => "remove: the wrong elements are taken away, also where what was before \
                            isn't known."
             .to_owned(),
+        Remedy::Contain => "contain: the wrong elements are made harmless, and nothing of them is \
+                            lost: a key is deactivated, logging is switched on."
+            .to_owned(),
     });
     if policy.needs == Some(Needs::ExactBefore) {
         says.push(

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::tree::{Each, Node};
 use super::view::{FACET, KEY};
 use super::{EvaluationError, ExpressionError, Found, MOST_NODES, Viewed};
+use crate::iam::{self, Question, Said};
 use crate::kind::{ElementKey, ElementPath, FacetName};
+use crate::name::AccountId;
 use crate::net;
 
 /// A parsed expression.
@@ -128,6 +130,16 @@ fn execute(program: &Program, view: &Viewed<'_>, params: &Value) -> Result<Value
     context
         .add_function("net.open", net_open)
         .map_err(|e| e.to_string())?;
+    for question in Question::ALL {
+        let account = view.account().clone();
+        let name = format!("iam.{}", question.name());
+        let ask = move |elements: Arc<Vec<cel::Value>>, params: cel::Value| {
+            asked(question, &account, &elements, &params)
+        };
+        context
+            .add_function(&name, ask)
+            .map_err(|e| e.to_string())?;
+    }
     let value = program.0.execute(&context).map_err(|e| e.to_string())?;
     value.json().map_err(|e| e.to_string())
 }
@@ -162,6 +174,39 @@ fn net_open(rules: Arc<Vec<cel::Value>>, params: cel::Value) -> Result<cel::Valu
             };
             rule.as_object_mut()?.insert(member.to_owned(), json!(why));
             Some(rule)
+        })
+        .collect();
+    cel::to_value(found).map_err(|e| fail(e.to_string()))
+}
+
+/// `iam.public(state.policy, params)` and the like: the elements of which it is so, or can't be told.
+fn asked(
+    question: Question,
+    account: &AccountId,
+    elements: &[cel::Value],
+    params: &cel::Value,
+) -> Result<cel::Value, ExecutionError> {
+    let fail = |why: String| ExecutionError::function_error("iam", why);
+    let params = params.json().map_err(|e| fail(e.to_string()))?;
+    let params: iam::Params = serde_json::from_value(params).map_err(|e| fail(e.to_string()))?;
+    let elements: Vec<Value> = elements
+        .iter()
+        .map(|e| e.json().map_err(|e| fail(e.to_string())))
+        .collect::<Result<_, _>>()?;
+    let said = question.ask(&elements, account, &params);
+    let found: Vec<Value> = elements
+        .into_iter()
+        .zip(said)
+        .filter_map(|(mut element, said)| {
+            let (member, why) = match said {
+                Said::Yes(why) => ("@why", why),
+                Said::CannotTell(why) => ("@undecided", why),
+                Said::No => return None,
+            };
+            element
+                .as_object_mut()?
+                .insert(member.to_owned(), json!(why));
+            Some(element)
         })
         .collect();
     cel::to_value(found).map_err(|e| fail(e.to_string()))

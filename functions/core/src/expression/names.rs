@@ -18,6 +18,9 @@ const FUNCTIONS: [(&str, usize); 7] = [
     ("endsWith", 2),
 ];
 
+/// The functions about policy documents.
+const IAM: [&str; 3] = ["iam.public", "iam.foreign", "iam.admin"];
+
 /// What a part of an expression is, as far as names are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Type {
@@ -35,17 +38,30 @@ enum Type {
     Any,
 }
 
-/// Checks a tree; says whether it calls `net.open`.
-pub(super) fn check(tree: &Node, kind: &dyn Kind, params: &Value) -> Result<bool, ExpressionError> {
+/// The functions that a tree calls whose parameters are to be checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Calls {
+    /// `net.open`.
+    pub(super) open: bool,
+    /// One of `iam.*`.
+    pub(super) iam: bool,
+}
+
+/// Checks a tree; says what it calls.
+pub(super) fn check(
+    tree: &Node,
+    kind: &dyn Kind,
+    params: &Value,
+) -> Result<Calls, ExpressionError> {
     let mut names = Names {
         kind,
         params,
         bound: Vec::new(),
         loops: 0,
-        calls_open: false,
+        calls: Calls::default(),
     };
     names.check(tree)?;
-    Ok(names.calls_open)
+    Ok(names.calls)
 }
 
 struct Names<'n> {
@@ -53,7 +69,7 @@ struct Names<'n> {
     params: &'n Value,
     bound: Vec<(String, Type)>,
     loops: usize,
-    calls_open: bool,
+    calls: Calls,
 }
 
 fn unknown(name: String, known: &[&str]) -> ExpressionError {
@@ -105,6 +121,7 @@ impl Names<'_> {
             "params" => Ok(Type::Params),
             _ => {
                 let mut known = vec!["state", "params", "net.open"];
+                known.extend(IAM);
                 known.extend(
                     self.bound
                         .iter()
@@ -173,10 +190,23 @@ impl Names<'_> {
         function: &str,
         arguments: &[Node],
     ) -> Result<Type, ExpressionError> {
-        if let Some(Node::Name(namespace)) = target
-            && namespace == "net"
-        {
-            return self.open(function, arguments);
+        match target {
+            Some(Node::Name(namespace)) if namespace == "net" => {
+                if function != "open" {
+                    return Err(unknown(format!("net.{function}"), &["net.open"]));
+                }
+                self.calls.open = true;
+                return self.on_list("net.open", "rules", arguments);
+            }
+            Some(Node::Name(namespace)) if namespace == "iam" => {
+                let name = format!("iam.{function}");
+                if !IAM.contains(&name.as_str()) {
+                    return Err(unknown(name, &IAM));
+                }
+                self.calls.iam = true;
+                return self.on_list(&name, "elements", arguments);
+            }
+            _ => {}
         }
         let mut types = Vec::new();
         for node in target.into_iter().chain(arguments) {
@@ -220,7 +250,9 @@ impl Names<'_> {
                     ),
                 }),
                 None => {
-                    let mut known = vec!["net.open", "filter", "exists", "all", "map", "has"];
+                    let mut known = vec![
+                        "net.open", IAM[0], IAM[1], IAM[2], "filter", "exists", "all", "map", "has",
+                    ];
                     known.extend(FUNCTIONS.map(|(name, _)| name));
                     Err(unknown(name.to_owned(), &known))
                 }
@@ -228,31 +260,34 @@ impl Names<'_> {
         }
     }
 
-    fn open(&mut self, function: &str, arguments: &[Node]) -> Result<Type, ExpressionError> {
-        if function != "open" {
-            return Err(unknown(format!("net.{function}"), &["net.open"]));
-        }
-        self.calls_open = true;
-        let [rules, params] = arguments else {
-            return Err(ExpressionError::Misused {
-                name: "net.open".to_owned(),
-                why: "takes rules and params, as in `net.open(state.ingress, params)`".to_owned(),
-            });
+    /// A function that takes a list of elements and `params`, and gives those that are wrong.
+    fn on_list(
+        &mut self,
+        name: &str,
+        what: &str,
+        arguments: &[Node],
+    ) -> Result<Type, ExpressionError> {
+        let misused = |why: String| ExpressionError::Misused {
+            name: name.to_owned(),
+            why,
         };
-        let rules = self.check(rules)?;
+        let first = self.kind.facets().first().copied().unwrap_or("facet");
+        let [list, params] = arguments else {
+            return Err(misused(format!(
+                "takes {what} and params, as in `{name}(state.{first}, params)`"
+            )));
+        };
+        let list = self.check(list)?;
         if self.check(params)? != Type::Params {
-            return Err(ExpressionError::Misused {
-                name: "net.open".to_owned(),
-                why: "takes `params` themselves as its second argument".to_owned(),
-            });
+            return Err(misused(
+                "takes `params` themselves as its second argument".to_owned(),
+            ));
         }
-        match rules {
-            Type::Elements(_) | Type::Any => Ok(rules),
-            _ => Err(ExpressionError::Misused {
-                name: "net.open".to_owned(),
-                why: "takes a list of rules as its first argument, such as `state.ingress`"
-                    .to_owned(),
-            }),
+        match list {
+            Type::Elements(_) | Type::Any => Ok(list),
+            _ => Err(misused(format!(
+                "takes a list of {what} as its first argument, such as `state.{first}`"
+            ))),
         }
     }
 
@@ -262,7 +297,7 @@ impl Names<'_> {
         if self.loops >= DEEPEST {
             return Err(ExpressionError::TooDeep);
         }
-        let taken = |name: &String| matches!(name.as_str(), "state" | "params" | "net");
+        let taken = |name: &String| matches!(name.as_str(), "state" | "params" | "net" | "iam");
         if let Some(name) = each.names.iter().find(|name| taken(name)) {
             return Err(ExpressionError::Misused {
                 name: name.clone(),

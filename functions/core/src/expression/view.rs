@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{EvaluationError, Found};
 use crate::kind::{ElementKey, ElementPath, Facet, FacetName, Image};
+use crate::name::AccountId;
 use crate::net::{self, Counted, Reach};
 
 /// Members of an element that say where it stands; no facet of AWS's has such names.
@@ -17,6 +18,7 @@ pub(super) const KEY: &str = "@key";
 #[derive(Debug)]
 pub struct Viewed<'i> {
     image: &'i Image,
+    account: &'i AccountId,
     state: OnceCell<Value>,
     reaches: OnceCell<BTreeMap<&'i FacetName, Reaches<'i>>>,
 }
@@ -32,11 +34,12 @@ struct Counts<'i> {
 }
 
 impl<'i> Viewed<'i> {
-    /// The image, for expressions.
+    /// The image, for expressions. `account`: the resource's owner.
     #[must_use]
-    pub fn of(image: &'i Image) -> Self {
+    pub fn of(image: &'i Image, account: &'i AccountId) -> Self {
         Self {
             image,
+            account,
             state: OnceCell::new(),
             reaches: OnceCell::new(),
         }
@@ -46,6 +49,12 @@ impl<'i> Viewed<'i> {
     #[must_use]
     pub fn image(&self) -> &'i Image {
         self.image
+    }
+
+    /// The account that owns the resource: who is a stranger depends on it.
+    #[must_use]
+    pub fn account(&self) -> &'i AccountId {
+        self.account
     }
 
     /// Each facet as a list of its elements.

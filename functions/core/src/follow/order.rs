@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::touches_of;
 use crate::decide::{Decision, Why, overall};
 use crate::judge::Verdict;
-use crate::kind::{Before, Effect, Kind, Target, Touch};
+use crate::kind::{Before, Effect, FacetName, Kind, Target, Touch};
 use crate::weigh::{Occurred, Scales};
 
 /// How many changes whose order isn't known are tried last, one after the other.
@@ -15,8 +14,8 @@ const TRIED: usize = 4;
 pub(super) fn likely(occurred: &[Occurred<'_>]) -> Vec<usize> {
     let rank = |o: &Occurred<'_>| match o.effect {
         Effect::Created(_) => 0,
-        effect if touches_of(effect).iter().any(adds) => 1,
-        Effect::Edited(_) | Effect::Unclear(_) => 2,
+        Effect::Edited(touches) if touches.iter().any(adds) => 1,
+        Effect::Edited(_) | Effect::Replaced(_) | Effect::Unclear(_) => 2,
         Effect::Deleted => 3,
     };
     let mut order: Vec<usize> = (0..occurred.len()).collect();
@@ -38,7 +37,7 @@ pub(super) fn unordered(kind: &dyn Kind, occurred: &[Occurred<'_>]) -> Vec<usize
     let mut by_key: BTreeMap<String, Vec<(usize, bool)>> = BTreeMap::new();
     let mut by_substance: BTreeMap<String, Vec<(usize, Option<String>)>> = BTreeMap::new();
     for (index, one) in occurred.iter().enumerate() {
-        for touch in touches_of(one.effect) {
+        for touch in one.effect.touches().iter() {
             let key = match &touch.target {
                 Target::Key(key) => Some(key.0.clone()),
                 Target::Like(_) => None,
@@ -65,6 +64,7 @@ pub(super) fn unordered(kind: &dyn Kind, occurred: &[Occurred<'_>]) -> Vec<usize
         }
     }
     let mut unordered = BTreeSet::new();
+    unordered.extend(over_each_other(occurred));
     for touches in by_key.values() {
         let others = touches.iter().filter(|(_, adds)| !adds);
         let others: BTreeSet<usize> = others.map(|(index, _)| *index).collect();
@@ -82,6 +82,35 @@ pub(super) fn unordered(kind: &dyn Kind, occurred: &[Occurred<'_>]) -> Vec<usize
         }
     }
     unordered.into_iter().take(TRIED + 1).collect()
+}
+
+/// Changes that replace facets, and others that touch the same ones.
+fn over_each_other(occurred: &[Occurred<'_>]) -> Vec<usize> {
+    let facets = |o: &Occurred<'_>| -> BTreeSet<FacetName> {
+        let touches = o.effect.touches();
+        let mut facets: BTreeSet<FacetName> =
+            touches.iter().flat_map(|t| t.facets.clone()).collect();
+        if let Effect::Replaced(image) = o.effect {
+            facets.extend(image.facets.keys().cloned());
+        }
+        facets
+    };
+    let all: Vec<_> = occurred.iter().map(facets).collect();
+    let replaces = |o: &Occurred<'_>| matches!(o.effect, Effect::Replaced(_));
+    let meets = |index: usize, own: &BTreeSet<FacetName>| {
+        occurred
+            .iter()
+            .zip(&all)
+            .enumerate()
+            .any(|(other, (o, facets))| {
+                let either = replaces(o) || occurred.get(index).is_some_and(replaces);
+                other != index && either && !own.is_disjoint(facets)
+            })
+    };
+    let all = all.iter().enumerate();
+    all.filter(|(index, own)| meets(*index, own))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// The same order, but for one that comes last.

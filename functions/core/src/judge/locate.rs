@@ -18,6 +18,8 @@ pub enum Standing {
     Own,
     /// Otherwise: a later change's doing, and that one's to judge.
     Superseded,
+    /// The image doesn't show its facet at all: that is for whoever judges it to say.
+    Hidden,
     /// Not as the change made it, and no later change is known that explains that: taken away
     /// or changed since, or not yet visible.
     Missing,
@@ -40,12 +42,16 @@ pub struct Located {
     pub path: ElementPath,
     /// The first and the last change (by index) that touched it.
     pub changes: (usize, usize),
+    /// Those of its last second that made of it what the last one did: each of them brought it.
+    pub makers: Vec<usize>,
     /// What it was before the first of them, as far as it is known.
     pub before: Option<Option<Element>>,
     /// Where that is known from.
     pub before_from: Option<BeforeFrom>,
     /// How it stands now.
     pub standing: Standing,
+    /// What the record of the last of them shows of it as they made it, where it stands so.
+    pub shown: Option<Element>,
     /// The changes themselves had added it: where what they first made of it is as wrong, it can
     /// still be taken out.
     pub added: bool,
@@ -60,6 +66,12 @@ impl Located {
     #[must_use]
     pub fn brought(&self) -> bool {
         self.standing == Standing::Own && self.altered
+    }
+
+    /// The changes made it otherwise than it was, or may have.
+    #[must_use]
+    pub fn is_altered(&self) -> bool {
+        self.altered
     }
 
     /// The changes left it present.
@@ -167,16 +179,22 @@ impl<'t> Chain<'t> {
         let made = &last.touch.after;
         let first = (self.first.time, self.first.touch);
         let (time, touch, added) = match self.added {
-            Some(added) => (first.0, first.1, Some(added)),
+            Some(added) => (first.0, first.1.clone(), Some(added.clone())),
             None => history.unhandled(kind, &self.path, first),
         };
-        let (before, before_from) = match &touch.before {
-            _ if added.is_some_and(|a| a.after.is_some()) => {
-                (added.map(|a| a.after.clone()), Some(BeforeFrom::Record))
+        let taken = match (&last.touch.before, made) {
+            (Before::Was(e), None) => Some(e),
+            _ => None,
+        };
+        let (before, before_from) = match (&touch.before, taken, &added) {
+            // Of what was taken away, the last of them shows what it was.
+            (_, Some(e), _) => (Some(Some(e.clone())), Some(BeforeFrom::Record)),
+            (_, _, Some(Touch { after: Some(e), .. })) => {
+                (Some(Some(e.clone())), Some(BeforeFrom::Record))
             }
-            Before::Absent => (Some(None), Some(BeforeFrom::Record)),
-            Before::Was(e) => (Some(Some(e.clone())), Some(BeforeFrom::Record)),
-            Before::Existed | Before::Unknown => {
+            (Before::Absent, ..) => (Some(None), Some(BeforeFrom::Record)),
+            (Before::Was(e), ..) => (Some(Some(e.clone())), Some(BeforeFrom::Record)),
+            (Before::Existed | Before::Unknown, ..) => {
                 let past = history.before(kind, time, facet);
                 let was = past.as_ref().and_then(|p| p.image.get(&self.path).cloned());
                 let absent =
@@ -188,6 +206,7 @@ impl<'t> Chain<'t> {
         };
         let standing = match (now, made) {
             _ if is_now(made) => Standing::Own,
+            _ if !live.facets.contains_key(facet) => Standing::Hidden,
             (Some(_), Some(made)) if !history.knows_later(kind, &self.path, last.time, made) => {
                 Standing::Missing
             }
@@ -199,7 +218,16 @@ impl<'t> Chain<'t> {
             (Some(Some(before)), Some(made)) => added.is_some() || !same(before, made),
             (Some(None) | None, Some(_)) => true,
         };
+        let alike = |l: &&Link<'_>| match (&l.touch.after, made) {
+            (Some(a), Some(b)) => same(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        let makers = self.newest.iter().filter(alike).map(|l| l.index);
+        let makers = makers.chain([last.index]).collect();
+        let shown = made.clone().filter(|_| standing == Standing::Own);
         Located {
+            shown,
+            makers,
             added: added.is_some(),
             changes: (self.first.index, last.index),
             made: made.is_some(),

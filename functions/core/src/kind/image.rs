@@ -61,9 +61,23 @@ pub type Facet = BTreeMap<ElementKey, Element>;
 pub struct Image {
     /// Its facets. A facet that is not listed is unknown; an empty one is known to be empty.
     pub facets: BTreeMap<FacetName, Facet>,
+    /// The text, word for word, of facets that are documents, where a read showed it: what is put
+    /// back whole is put back as somebody wrote it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<FacetName, String>,
 }
 
 impl Image {
+    /// An image of whole facets.
+    #[must_use]
+    pub fn of<'f>(facets: impl IntoIterator<Item = (&'f str, Facet)>) -> Self {
+        let facets = facets.into_iter();
+        Self {
+            facets: facets.map(|(name, f)| (FacetName::from(name), f)).collect(),
+            texts: BTreeMap::new(),
+        }
+    }
+
     /// The element at a place.
     #[must_use]
     pub fn get(&self, path: &ElementPath) -> Option<&Element> {
@@ -72,6 +86,8 @@ impl Image {
 
     /// Puts an element, or takes it away with `None`.
     pub fn set(&mut self, path: &ElementPath, element: Option<Element>) {
+        // It says what stood there until now.
+        self.texts.remove(&path.facet);
         let facet = self.facets.entry(path.facet.clone()).or_default();
         match element {
             Some(e) => {
@@ -80,6 +96,17 @@ impl Image {
             None => {
                 facet.remove(&path.key);
             }
+        }
+    }
+
+    /// Replaces whole facets by another image's; its other facets stay.
+    pub fn replace(&mut self, by: &Self) {
+        for (facet, elements) in &by.facets {
+            self.facets.insert(facet.clone(), elements.clone());
+            match by.texts.get(facet) {
+                Some(text) => self.texts.insert(facet.clone(), text.clone()),
+                None => self.texts.remove(facet),
+            };
         }
     }
 

@@ -4,8 +4,10 @@
 //! *steps*: the calls that turn one image into another; *read* (in the service's own crate,
 //! since it needs the SDK): the live image.
 
+pub mod document;
 mod image;
 mod touch;
+pub mod written;
 
 pub use image::one_line;
 pub use image::{Element, ElementKey, ElementPath, Facet, FacetName, Image};
@@ -70,6 +72,23 @@ pub struct Call {
     pub input: Value,
 }
 
+impl Call {
+    /// The name that CloudTrail gives it, where that isn't the operation's own.
+    #[must_use]
+    pub fn event_name(&self) -> String {
+        let of = match self.service.as_str() {
+            "s3" => "Bucket",
+            "s3control" => "Account",
+            _ => return self.operation.clone(),
+        };
+        let block = "PublicAccessBlock";
+        match self.operation.strip_suffix(block) {
+            Some(verb) => format!("{verb}{of}{block}"),
+            None => self.operation.clone(),
+        }
+    }
+}
+
 impl std::fmt::Display for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{} {}", self.service, self.operation, self.input)
@@ -107,6 +126,8 @@ pub struct Right {
     pub resource: &'static str,
     /// Who needs it.
     pub need: Need,
+    /// The ARN doesn't name the account, so the statement must (`aws:ResourceAccount`).
+    pub of_own_account: bool,
 }
 
 impl Right {
@@ -117,6 +138,16 @@ impl Right {
             action,
             resource,
             need,
+            of_own_account: false,
+        }
+    }
+
+    /// The same, on the own account's resources alone.
+    #[must_use]
+    pub const fn of_own_account(self) -> Self {
+        Self {
+            of_own_account: true,
+            ..self
         }
     }
 }
@@ -181,6 +212,12 @@ pub trait Kind: Send + Sync {
     /// fill in (Service Authorization Reference).
     fn arn(&self) -> &'static str;
 
+    /// An id as resources that such an event touches may have it, for documents' own cases.
+    fn example(&self, event: &str) -> String {
+        let _ = event;
+        "case".to_owned()
+    }
+
     /// The elements that would make the greatest difference, if they stood in a facet of which
     /// records show only a part. Judging with and without them tells whether what isn't seen
     /// matters.
@@ -230,6 +267,44 @@ pub trait Kind: Send + Sync {
     fn remembered(&self, facet: &FacetName, element: &Element) -> Element {
         let _ = facet;
         element.clone()
+    }
+
+    /// A call writes the facet as a whole: policy documents and access lists are such. What such
+    /// a call took away is put back with what it made wrong.
+    fn is_whole(&self, facet: &FacetName) -> bool {
+        let _ = facet;
+        false
+    }
+
+    /// The elements that a document's text says, for facets that are documents.
+    fn document(&self, facet: &FacetName, text: &str) -> Option<Facet> {
+        let _ = (facet, text);
+        None
+    }
+
+    /// What makes an element harmless without losing anything of it: a key that is inactive, a
+    /// trail that logs. The default: there is nothing.
+    fn contained(&self, facet: &FacetName, element: &Element) -> Option<Element> {
+        let _ = (facet, element);
+        None
+    }
+
+    /// The elements of a facet that are not in both images as Undrift can write them.
+    fn differences(&self, facet: &FacetName, from: &Image, to: &Image) -> Vec<ElementPath> {
+        let Some(wanted) = to.facets.get(facet) else {
+            return Vec::new();
+        };
+        let none = Facet::new();
+        let standing = from.facets.get(facet).unwrap_or(&none);
+        let written = |e: &Element| self.written(facet, e);
+        let keys: std::collections::BTreeSet<_> = standing.keys().chain(wanted.keys()).collect();
+        keys.into_iter()
+            .filter(|key| standing.get(*key).map(written) != wanted.get(*key).map(written))
+            .map(|key| ElementPath {
+                facet: facet.clone(),
+                key: key.clone(),
+            })
+            .collect()
     }
 
     /// The fewest calls that turn `from` into `to`, touching nothing that is equal in both.

@@ -1,8 +1,10 @@
 //! What a change did to a resource, as its record shows it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Element, ElementKey, FacetName, Image};
+use super::{Element, ElementKey, ElementPath, FacetName, Image};
 use crate::name::ResourceId;
 
 /// How a record names a resource.
@@ -34,8 +36,71 @@ pub enum Effect {
     Deleted,
     /// Elements of it were added, replaced or removed.
     Edited(Vec<Touch>),
+    /// Whole facets of it were replaced by this image's: what isn't in them is gone.
+    Replaced(Image),
     /// It was touched in a way that can't be told from the record, and why.
     Unclear(String),
+}
+
+impl Effect {
+    /// What the record alone shows of each element. Of facets that were replaced it shows what is
+    /// in them now; see [`Effect::touches_over`].
+    #[must_use]
+    pub fn touches(&self) -> Cow<'_, [Touch]> {
+        match self {
+            Self::Edited(touches) => Cow::Borrowed(touches),
+            Self::Created(Some(image)) => Cow::Owned(made(image, &Before::Absent)),
+            Self::Replaced(image) => Cow::Owned(made(image, &Before::Unknown)),
+            Self::Created(None) | Self::Deleted | Self::Unclear(_) => Cow::Borrowed(&[]),
+        }
+    }
+
+    /// As [`Effect::touches`], with the elements that facets lost when they were replaced, as far
+    /// as it is known what was in them.
+    #[must_use]
+    pub fn touches_over(&self, before: &Image) -> Cow<'_, [Touch]> {
+        let Self::Replaced(image) = self else {
+            return self.touches();
+        };
+        let mut touches = made(image, &Before::Unknown);
+        for (path, was) in before.elements() {
+            if image.facets.contains_key(&path.facet) && image.get(&path).is_none() {
+                touches.push(Touch {
+                    facets: vec![path.facet],
+                    target: Target::Key(path.key),
+                    before: Before::Was(was.clone()),
+                    after: None,
+                });
+            }
+        }
+        Cow::Owned(touches)
+    }
+
+    /// What it did to one element, where that is told from the element's place alone.
+    #[must_use]
+    pub fn touch(&self, path: &ElementPath) -> Option<Touch> {
+        let Self::Replaced(image) = self else {
+            return None;
+        };
+        image.facets.get(&path.facet).map(|elements| Touch {
+            facets: vec![path.facet.clone()],
+            target: Target::Key(path.key.clone()),
+            before: Before::Unknown,
+            after: elements.get(&path.key).cloned(),
+        })
+    }
+}
+
+fn made(image: &Image, before: &Before) -> Vec<Touch> {
+    let elements = image.elements();
+    elements
+        .map(|(path, element)| Touch {
+            facets: vec![path.facet],
+            target: Target::Key(path.key),
+            before: before.clone(),
+            after: Some(element.clone()),
+        })
+        .collect()
 }
 
 /// One element that a change added, replaced or removed.

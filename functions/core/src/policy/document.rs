@@ -53,6 +53,9 @@ pub enum Remedy {
     Restore,
     /// Take the evidence out, also where what was before isn't known.
     Remove,
+    /// Make the evidence harmless without losing anything of it: keys are deactivated, logging is
+    /// switched on. Where what was before is known and was there, that is put back.
+    Contain,
 }
 
 /// What must be known before acting.
@@ -88,7 +91,9 @@ pub struct Policy {
     pub params: Map<String, Value>,
     /// A CEL expression over `state` (the facets, as lists of elements) and `params` that gives the
     /// elements that are wrong; an empty list is compliant. `net.open(state.ingress, params)` gives
-    /// the rules that let the internet reach `params.ports`.
+    /// the rules that let the internet reach `params.ports`; `iam.public(state.policy, params)` and
+    /// `iam.foreign(…)` the statements that let everybody or a stranger's account in,
+    /// `iam.admin(state.attached, params)` the policies that make an administrator.
     pub violation: String,
     /// How it is mended.
     pub remedy: Remedy,

@@ -7,12 +7,11 @@ use aws_sdk_ec2::types::{
     InstanceMetadataProtocolState, InstanceMetadataTagsState, InstanceStateName, Reservation,
 };
 use serde_json::{Value, json};
-use undrift_aws::client::{AnswerDate, classify};
+use undrift_aws::client::{AnswerDate, classify, malformed};
 use undrift_core::kind::{Call, Facet, FacetName, Image, KindError, ResourceRef};
 use undrift_engine::port::{CallError, ErrorClass, Seen, Sent};
 
 use super::{MODIFY, OPTIONS, option};
-use crate::cloud::{at, malformed};
 
 /// The calls that [`send`] sends.
 pub(crate) const CALLS: [&str; 1] = [MODIFY];
@@ -49,7 +48,7 @@ pub(crate) async fn read(client: &Client, instance: &ResourceRef) -> Result<Seen
     let Some(found) = instances.next().filter(is_there) else {
         return Ok(Seen {
             image: None,
-            at: at(&dated),
+            at: dated.at(),
         });
     };
     let options = found.metadata_options().map(options).transpose();
@@ -60,7 +59,7 @@ pub(crate) async fn read(client: &Client, instance: &ResourceRef) -> Result<Seen
     image.facets.insert(FacetName::from(OPTIONS), options);
     Ok(Seen {
         image: Some(image),
-        at: at(&dated),
+        at: dated.at(),
     })
 }
 

@@ -9,14 +9,13 @@ use aws_sdk_ec2::types::{
 };
 use ipnet::IpNet;
 use serde_json::Value;
-use undrift_aws::client::{AnswerDate, classify};
+use undrift_aws::client::{AnswerDate, classify, malformed};
 use undrift_core::kind::{Call, Facet, FacetName, Image, ResourceRef};
 use undrift_core::name::ResourceId;
 use undrift_engine::port::{CallError, ErrorClass, Seen, Sent};
 
 use super::rule::{Rule, Source};
 use super::{EGRESS, INGRESS};
-use crate::cloud::malformed;
 
 /// The most rules a page may have (EC2 API Reference, `DescribeSecurityGroupRules`).
 const PAGE: i32 = 1000;
@@ -28,7 +27,7 @@ pub(crate) async fn read(client: &Client, group: &ResourceRef) -> Result<Seen, C
     if rules.is_empty() && !exists(client, group, &dated).await? {
         return Ok(Seen {
             image: None,
-            at: crate::cloud::at(&dated),
+            at: dated.at(),
         });
     }
     let mut image = Image::default();
@@ -60,7 +59,7 @@ pub(crate) async fn read(client: &Client, group: &ResourceRef) -> Result<Seen, C
     }
     Ok(Seen {
         image: Some(image),
-        at: crate::cloud::at(&dated),
+        at: dated.at(),
     })
 }
 

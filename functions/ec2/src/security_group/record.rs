@@ -11,7 +11,7 @@ use undrift_core::name::ResourceId;
 
 use super::rule::{Rule, Source};
 use super::{EGRESS, INGRESS};
-use crate::written::{first_of, integer, items, member, scalar, text};
+use undrift_core::kind::written::{first_of, integer, items, member, scalar, text};
 
 /// The groups a record touched.
 pub(super) fn touched(change: &Change) -> Result<Vec<Touched>, KindError> {
@@ -63,9 +63,7 @@ fn group(change: &Change) -> Result<Lookup, KindError> {
 /// A new group lets nothing in (EC2 API Reference, `CreateSecurityGroup`); its one egress rule's id
 /// isn't in the record.
 fn created() -> Effect {
-    Effect::Created(Some(Image {
-        facets: BTreeMap::from([(FacetName::from(INGRESS), Facet::new())]),
-    }))
+    Effect::Created(Some(Image::of([(INGRESS, Facet::new())])))
 }
 
 /// Authorize fails if any of its rules exists: success proves that they were absent.

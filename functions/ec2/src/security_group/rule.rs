@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use undrift_core::kind::{Element, ElementKey, FacetName};
 use undrift_core::net::Protocol;
 
-use crate::written::{integer, scalar};
+use undrift_core::kind::written::{integer, scalar};
 
 /// A rule.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,12 +6,11 @@ use aws_sdk_ec2::types::{
     PermissionGroup, SnapshotAttributeName,
 };
 use serde_json::Value;
-use undrift_aws::client::{AnswerDate, classify};
+use undrift_aws::client::{AnswerDate, classify, malformed};
 use undrift_core::kind::{Call, Facet, FacetName, Image, ResourceRef};
 use undrift_engine::port::{CallError, ErrorClass, Seen, Sent};
 
 use super::{SHARED_WITH, share};
-use crate::cloud::{at, malformed};
 
 /// The calls that [`send`] sends.
 pub(crate) const CALLS: [&str; 2] = ["ModifySnapshotAttribute", "ModifyImageAttribute"];
@@ -74,7 +73,7 @@ pub(crate) async fn read_image(client: &Client, image: &ResourceRef) -> Result<S
 fn gone(dated: &AnswerDate) -> Seen {
     Seen {
         image: None,
-        at: at(dated),
+        at: dated.at(),
     }
 }
 
@@ -91,7 +90,7 @@ fn seen<'n>(
     image.facets.insert(FacetName::from(SHARED_WITH), shares);
     Ok(Seen {
         image: Some(image),
-        at: at(dated),
+        at: dated.at(),
     })
 }
 

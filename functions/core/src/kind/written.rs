@@ -1,11 +1,11 @@
-//! How EC2's records write things: one value in many forms.
+//! How records write things: one value in many forms.
 
+use super::KindError;
 use serde_json::Value;
-use undrift_core::kind::KindError;
 
 /// The members of a list in any of the ways records write one: `{"items": […]}`, a plain array,
 /// `{"item": …}`, one object for a list of one, `{}`, `""` or null for none. Anything else hides what was there.
-pub(crate) fn items(list: Option<&Value>) -> Result<&[Value], KindError> {
+pub fn items(list: Option<&Value>) -> Result<&[Value], KindError> {
     let hidden = || KindError::Malformed {
         what: "the record".to_owned(),
         why: "a list in it is hidden or cut".to_owned(),
@@ -27,7 +27,8 @@ pub(crate) fn items(list: Option<&Value>) -> Result<&[Value], KindError> {
 }
 
 /// A member by its name in lower or upper camel case.
-pub(crate) fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+#[must_use]
+pub fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     let members = value.as_object()?;
     members.get(name).or_else(|| {
         let mut chars = name.chars();
@@ -36,17 +37,22 @@ pub(crate) fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     })
 }
 
-pub(crate) fn first_of<'v>(value: &'v Value, names: &[&str]) -> Option<&'v Value> {
+/// The first of several members that is there.
+#[must_use]
+pub fn first_of<'v>(value: &'v Value, names: &[&str]) -> Option<&'v Value> {
     names.iter().find_map(|n| member(value, n))
 }
 
-pub(crate) fn text(value: &Value, names: &[&str]) -> Option<String> {
+/// The first of several members that is a text or number, as text; not an empty one.
+#[must_use]
+pub fn text(value: &Value, names: &[&str]) -> Option<String> {
     let found = names.iter().filter_map(|n| member(value, n));
     found.filter_map(scalar).find(|text| !text.is_empty())
 }
 
 /// A text or number as text: records coerce one to the other.
-pub(crate) fn scalar(value: &Value) -> Option<String> {
+#[must_use]
+pub fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(s) => Some(s.clone()),
         Value::Number(_) => Some(integer(value)?.to_string()),
@@ -55,7 +61,8 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
 }
 
 /// A whole number that may be written as text.
-pub(crate) fn integer(value: &Value) -> Option<i32> {
+#[must_use]
+pub fn integer(value: &Value) -> Option<i32> {
     match value {
         // Records of wrapped requests may write 22 as 22.0.
         Value::Number(n) => {
@@ -63,6 +70,24 @@ pub(crate) fn integer(value: &Value) -> Option<i32> {
             text.strip_suffix(".0").unwrap_or(&text).parse().ok()
         }
         Value::String(s) => s.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A truth value that may be written as text, or as a list of one.
+#[must_use]
+pub fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(is) => Some(*is),
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        },
+        Value::Array(all) => match all.as_slice() {
+            [one] => flag(one),
+            _ => None,
+        },
         _ => None,
     }
 }
