@@ -285,3 +285,14 @@ fn a_thousand_rules_whose_ports_all_differ_are_judged() {
         found.len()
     );
 }
+
+#[test]
+fn what_is_asked_of_something_else_than_elements_is_never_fine() {
+    let rule = json!({"protocol": "tcp", "from": 22, "to": 22, "source": "10.0.0.0/8"});
+    let image = image(vec![rule]);
+    let asked = Map::new();
+    let source = "iam.admin(state.ingress.map(r, r.source), params)";
+    let expression = Expression::compile(source, kind(), &asked).unwrap();
+    let said = expression.evaluate(&Viewed::of(&image, &ACCOUNT));
+    assert!(matches!(said, Err(EvaluationError::Stopped(_))), "{said:?}");
+}

@@ -193,22 +193,23 @@ fn asked(
         .iter()
         .map(|e| e.json().map_err(|e| fail(e.to_string())))
         .collect::<Result<_, _>>()?;
+    // What is said of something else than an element would be said of nothing.
+    if elements.iter().any(|e| !e.is_object()) {
+        return Err(fail("it was given something else than elements".to_owned()));
+    }
     let said = question.ask(&elements, account, &params);
-    let found: Vec<Value> = elements
-        .into_iter()
-        .zip(said)
-        .filter_map(|(mut element, said)| {
-            let (member, why) = match said {
-                Said::Yes(why) => ("@why", why),
-                Said::CannotTell(why) => ("@undecided", why),
-                Said::No => return None,
-            };
-            element
-                .as_object_mut()?
-                .insert(member.to_owned(), json!(why));
-            Some(element)
-        })
-        .collect();
+    let mut found = Vec::new();
+    for (mut element, said) in elements.into_iter().zip(said) {
+        let (member, why) = match said {
+            Said::Yes(why) => ("@why", why),
+            Said::CannotTell(why) => ("@undecided", why),
+            Said::No => continue,
+        };
+        if let Some(members) = element.as_object_mut() {
+            members.insert(member.to_owned(), json!(why));
+        }
+        found.push(element);
+    }
     cel::to_value(found).map_err(|e| fail(e.to_string()))
 }
 

@@ -167,6 +167,23 @@ fn who_is_everybody() {
 }
 
 #[test]
+fn whoever_comes_without_credentials_is_everybody() {
+    for (ids, said) in [
+        (json!("anonymous"), "+"),
+        (json!(["AIDAEXAMPLE", "anonymous"]), "+"),
+        (json!("AIDAEXAMPLE"), "-"),
+    ] {
+        let shown = ids.to_string();
+        let condition = json!({"StringEquals": {"aws:userid": ids}});
+        assert_eq!(
+            ask(Question::Public, &[allow(json!("*"), condition)]),
+            said,
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn a_web_identity_is_anybody_where_it_may_assume_the_role() {
     for (action, condition, said) in [
         ("sts:AssumeRoleWithWebIdentity", Value::Null, "+"),
