@@ -34,6 +34,10 @@ pub struct DatedImage {
     pub partial: BTreeSet<FacetName>,
 }
 
+/// How much the changes may have that are kept, in bytes of JSON. Whole documents may be large, and
+/// of anybody's making: what is remembered must fit into an item of the table.
+const LARGEST: usize = 128 * 1024;
+
 /// How far a read may lag behind what was done (EC2 API Reference, "Eventual consistency", gives
 /// no number; two seconds beside the second that a `Date` header is rounded up by).
 const LAG: SignedDuration = SignedDuration::from_secs(3);
@@ -327,13 +331,17 @@ impl History {
         Some((image, last.gapless))
     }
 
+    fn is_large(&self) -> bool {
+        serde_json::to_vec(&self.changes).is_ok_and(|json| json.len() > LARGEST)
+    }
+
     fn shorten(&mut self, kind: &dyn Kind) {
         self.images.sort_by_key(|i| i.as_of);
         // The oldest stays: reads that nobody can explain must not push it out.
         while self.images.len() > IMAGES {
             self.images.remove(1);
         }
-        while self.changes.len() > CHANGES {
+        while self.changes.len() > CHANGES || (self.is_large() && !self.changes.is_empty()) {
             let oldest = self.changes.remove(0);
             if let Some(first) = self.images.first_mut()
                 && first.as_of <= oldest.time

@@ -1,5 +1,7 @@
 //! From evidence to the desired image, and from there to calls.
 
+mod undo;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decide::{Circumstances, Why, exempt};
 use crate::judge::{BeforeFrom, Evidence, Located, Viewed, findings};
-use crate::kind::{Element, ElementPath, FacetName, Image, Kind, KindError, ResourceRef, Step};
+use crate::kind::{Element, ElementPath, FacetName, Image, Kind, ResourceRef, Step};
 use crate::name::PolicyId;
 use crate::policy::Remedy;
 
@@ -80,6 +82,8 @@ pub enum WriteBy {
     Undo,
 }
 
+pub use undo::{Moved, UndoError, undo};
+
 /// The whole way from live to desired, complete before the first call is sent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -108,6 +112,14 @@ impl Plan {
     #[must_use]
     pub fn commutes(&self) -> bool {
         self.steps.iter().all(|s| s.commutes)
+    }
+
+    /// Between two looks nothing changed that the plan's calls would write over: none of the
+    /// elements that they are about, and nothing of a facet that they write as a whole.
+    #[must_use]
+    pub fn is_undisturbed(&self, kind: &dyn Kind, first: &Image, second: &Image) -> bool {
+        let mut facets = self.writes.iter().map(|w| &w.path.facet);
+        facets.all(|f| !kind.is_whole(f) || kind.differences(f, first, second).is_empty())
     }
 
     /// The part of the plan that writes some of its elements; a call that writes others too stays whole.
@@ -364,66 +376,6 @@ pub fn fulfilled(kind: &dyn Kind, image: &Image, write: &Write) -> bool {
         let anew = image.get(&write.path).is_none();
         anew && standing.any(|(_, e)| kind.substance(facet, e) == kind.substance(facet, wanted))
     })
-}
-
-/// Plans an undo: each element that a revert wrote gets back what it was before that.
-/// Elements that were edited since are named in the error.
-pub fn undo(
-    kind: &dyn Kind,
-    resource: &ResourceRef,
-    live: &Image,
-    reverted: &Plan,
-) -> Result<Plan, UndoError> {
-    let mut writes = Vec::new();
-    let mut moved = Vec::new();
-    for write in &reverted.writes {
-        let now = live.get(&write.path);
-        if !fulfilled(kind, live, write) {
-            moved.push(Moved {
-                path: write.path.clone(),
-                left: write.to.clone(),
-                found: now.cloned(),
-            });
-            continue;
-        }
-        let (path, to) = (write.path.clone(), write.from.clone());
-        writes.push(Write::new(kind, path, now.cloned(), to, WriteBy::Undo));
-    }
-    if !moved.is_empty() {
-        return Err(UndoError::Moved(moved));
-    }
-    let mut plan = Plan {
-        writes,
-        ..Plan::default()
-    };
-    let earlier = reverted.texts.iter();
-    let earlier = earlier.filter_map(|(facet, t)| Some((facet.clone(), t.from.clone()?)));
-    let desired = plan.desired(live);
-    plan.keep_texts(kind, live, &desired, &earlier.collect());
-    plan.steps = kind.steps(resource, live, &plan.desired(live))?;
-    Ok(plan)
-}
-
-/// Why a revert can't be undone.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum UndoError {
-    /// Elements were edited since: undoing would take those edits back.
-    #[error("{} of its elements changed since", .0.len())]
-    Moved(Vec<Moved>),
-    /// The kind knows no call for it.
-    #[error(transparent)]
-    Kind(#[from] KindError),
-}
-
-/// An element that isn't as a revert left it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Moved {
-    /// Where it stands.
-    pub path: ElementPath,
-    /// What the revert left.
-    pub left: Option<Element>,
-    /// What is there now.
-    pub found: Option<Element>,
 }
 
 fn legal(

@@ -88,6 +88,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             Ok(Some(second)) => !second.image.is_some_and(|image| {
                 let mut writes = work.plan.writes.iter();
                 writes.all(|w| is_same(draft.kind, &image, w))
+                    && work.plan.is_undisturbed(draft.kind, draft.live, &image)
             }),
             Err(e) => {
                 if let Err(end) = self.release(run, &unused).await {
@@ -156,6 +157,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 if !planned && undone {
                     plan.writes.push(write.clone());
                 }
+            }
+            for (facet, texts) in &held.plan.texts {
+                let own = plan.texts.entry(facet.clone());
+                own.or_insert_with(|| texts.clone());
             }
             plan.steps = draft
                 .kind

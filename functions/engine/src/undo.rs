@@ -168,7 +168,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 return Err(UndoError::Look(LookError::Cloud(e)));
             }
         };
-        if !unmoved(kind, &second, &plan) {
+        let undisturbed = plan.is_undisturbed(kind, live, &second);
+        if !undisturbed || !unmoved(kind, &second, &plan) {
             self.free(&run, &claim).await?;
             return Err(UndoError::Busy(run.resource.to_string()));
         }

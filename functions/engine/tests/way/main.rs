@@ -12,6 +12,7 @@
 
 mod before;
 mod cases;
+mod documents;
 mod hostile;
 mod takeover;
 mod world;

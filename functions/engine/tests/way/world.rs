@@ -1,13 +1,13 @@
 //! A world in memory: one account's security groups, a journal, a clock.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use undrift_core::change::{Change, Decoded, decode};
-use undrift_core::kind::{Call, ElementKey, FacetName, Image, Kinds, ResourceRef};
+use undrift_core::kind::{Call, ElementKey, FacetName, Image, Kind, Kinds, ResourceRef};
 use undrift_core::name::{AccountId, Arn, KindId, Region, ResourceId};
 use undrift_core::policy::{Bundle, Exemptions, Policy, Settings};
 use undrift_core::record::{ChangeKey, Record, Worker};
@@ -107,9 +107,12 @@ impl World {
     }
 
     pub(crate) fn engine_with(&self, settings: &Settings) -> TestEngine<'_> {
-        let kinds = Kinds(undrift_ec2::kinds());
+        static ALL: LazyLock<Vec<&'static dyn Kind>> =
+            LazyLock::new(|| [undrift_ec2::kinds(), undrift_s3::kinds()].concat());
+        let kinds = Kinds(&ALL);
         let none = Exemptions::default();
-        let bundle = Bundle::of(&[policy()], settings, &none, kinds).unwrap();
+        let policies = [policy(), crate::documents::policy()];
+        let bundle = Bundle::of(&policies, settings, &none, kinds).unwrap();
         Engine {
             cloud: self,
             journal: self,
@@ -190,6 +193,9 @@ impl World {
                     };
                     self.put(&id, port, p["IpRanges"][0]["CidrIp"].as_str().unwrap());
                 }
+            }
+            "PutBucketPolicy" => {
+                crate::documents::put(self, input["Policy"].as_str().unwrap());
             }
             other => panic!("{other}"),
         }

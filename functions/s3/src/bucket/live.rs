@@ -226,12 +226,12 @@ async fn list(
     let grants = input.pointer("/AccessControlPolicy/Grants");
     let grants = grants.and_then(Value::as_array).into_iter().flatten();
     let grants = grants.map(|one| written(one, &owner));
-    let grants: Result<Vec<Grant>, CallError> = grants
-        .map(|g| g.ok_or_else(|| malformed("s3:PutBucketAcl", bucket, "a grant names nobody")))
-        .collect();
+    let grants: Option<Vec<Grant>> = grants.collect();
+    let grants =
+        grants.ok_or_else(|| malformed("s3:PutBucketAcl", bucket, "a grant names nobody"))?;
     Ok(AccessControlPolicy::builder()
         .owner(owner)
-        .set_grants(Some(grants?))
+        .set_grants(Some(grants))
         .build())
 }
 
