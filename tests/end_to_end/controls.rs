@@ -14,9 +14,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
+use undrift_core::policy::Mode;
 use undrift_core::record::{Cause, OutcomeKind, Record};
 use undrift_local::{Client, QueueFaults};
-use undrift_stack::{Deployment, Undone};
+use undrift_stack::{Deployment, Finding, Undone};
 use undrift_tests::rounds::{ROUND_TRIP, golden, rounds};
 use undrift_tests::sandbox::{Sandbox, binaries, next_second, root};
 
@@ -32,6 +33,9 @@ trait Control {
     const ONLY_ONE: bool = false;
     /// Somebody can put an element that was taken away back under its own key.
     const TOUCHABLE: bool = true;
+
+    /// The live state alone tells that it is wrong.
+    const SEEN: bool = true;
 
     /// Makes one that is right, with neighbours of what will be spoilt; gives its id.
     async fn make(by: &Client, name: &str) -> String;
@@ -68,7 +72,13 @@ struct Stage {
 
 impl Stage {
     async fn of<C: Control>() -> Self {
-        let deployment = Deployment::new(&root(), binaries().await);
+        let mut deployment = Deployment::new(&root(), binaries().await);
+        // Those that only observe or ask show here what they would do.
+        deployment.documents = Box::new(|documents| {
+            for document in &mut documents.policies {
+                document.policy.mode = Mode::Revert;
+            }
+        });
         let sandbox = Sandbox::deploy_in(C::REGION, deployment).await;
         let service = C::POLICY.split('-').next().unwrap().to_owned();
         Self {
@@ -105,6 +115,15 @@ impl Stage {
         self.sandbox.account.deliver(queue, envelope);
     }
 
+    /// Sweeps once; what was found.
+    async fn sweep(&self, dry_run: bool) -> Vec<Finding> {
+        let swept = self.sandbox.stack.sweep(dry_run).await.unwrap();
+        for progress in &swept {
+            assert!(progress.unread.is_empty(), "{:#?}", progress.unread);
+        }
+        swept.into_iter().flat_map(|p| p.findings).collect()
+    }
+
     /// Makes one, and lets Undrift see it.
     async fn make<C: Control>(&self, name: &str) -> (String, Value) {
         let id = C::make(&self.maya, name).await;
@@ -130,7 +149,7 @@ impl Stage {
             let mut policies = acted.map(|a| a.policy.as_str());
             let made = match &r.cause {
                 Cause::Change(change) => change.time,
-                Cause::Undo { .. } => return false,
+                Cause::Undo { .. } | Cause::Sweep { .. } => return false,
             };
             r.key.resource.id.as_str() == id
                 && r.outcome.kind == OutcomeKind::Reverted
@@ -315,6 +334,81 @@ async fn made_anew<C: Control>(stage: &Stage) {
     C::delete(&stage.admin, &id).await;
 }
 
+/// No event tells; the sweep finds it, and by CloudTrail's history who did it.
+async fn a_missed_change<C: Control>(stage: &Stage) {
+    if !C::SEEN {
+        return;
+    }
+    // Wrong from the first: nobody knows since when.
+    let mut older = None;
+    if !C::ONLY_ONE {
+        stage.lose(true);
+        let old = C::make(&stage.maya, "older").await;
+        C::bad(&stage.maya, &old).await;
+        stage.sandbox.settle().await;
+        stage.lose(false);
+        older = Some((C::state(&stage.admin, &old).await, old));
+    }
+    let (id, s0) = stage.make::<C>("missed").await;
+    let found = stage.sweep(false).await;
+    if let Some((state, old)) = &older {
+        // The gap that a stopped trail left may have been swept already.
+        let records = stage.records(old).await;
+        let reported = |r: &&Record| r.cause == Cause::Sweep { since: None };
+        let reported: Vec<_> = records.iter().filter(reported).collect();
+        assert!(
+            matches!(reported[..], [r] if r.outcome.kind == OutcomeKind::Left),
+            "{records:#?}"
+        );
+        assert_eq!(
+            C::state(&stage.admin, old).await,
+            *state,
+            "what is older is only reported"
+        );
+    }
+    let wrong = |f: &&Finding| {
+        f.resource.id.as_str() == id && f.policies.iter().any(|p| p.as_str() == C::POLICY)
+    };
+    // Parts of it that no call of the scene ever set may be older wrongs.
+    let older_parts = found.iter().filter(wrong);
+    assert!(
+        older_parts
+            .clone()
+            .all(|f| f.outcome == Some(OutcomeKind::Left)),
+        "{found:#?}"
+    );
+    next_second().await;
+    stage.lose(true);
+    C::bad(&stage.maya, &id).await;
+    stage.sandbox.settle().await;
+    stage.lose(false);
+    let spoilt = C::state(&stage.admin, &id).await;
+    let dry = stage.sweep(true).await;
+    assert!(dry.iter().any(|f| f.resource.id.as_str() == id), "{dry:#?}");
+    assert_eq!(C::state(&stage.admin, &id).await, spoilt, "a dry run");
+    let found = stage.sweep(false).await;
+    let records = stage.records(&id).await;
+    assert_eq!(
+        C::state(&stage.admin, &id).await,
+        s0,
+        "{found:#?} {records:#?}"
+    );
+    let by_maya = |r: &Record| match &r.cause {
+        Cause::Change(change) => change.actor.short() == "maya",
+        _ => false,
+    };
+    let back = |r: &&Record| r.outcome.kind == OutcomeKind::Reverted;
+    assert!(records.iter().filter(back).all(by_maya), "{records:#?}");
+    assert_eq!(records.iter().filter(back).count(), 1, "{records:#?}");
+    stage.sandbox.settle().await;
+    let again = stage.sweep(false).await;
+    assert!(again.is_empty(), "told twice: {again:#?}");
+    if let Some((_, old)) = &older {
+        C::delete(&stage.admin, old).await;
+    }
+    C::delete(&stage.admin, &id).await;
+}
+
 /// Calls and rounds until closed, counted at the wire.
 async fn counted<C: Control>(stage: &Stage) -> usize {
     let (id, _) = stage.make::<C>("counted").await;
@@ -349,7 +443,7 @@ async fn every_scene<C: Control>() {
         };
     }
     play!(round_trip undo_is_refused nothing_comes_of_nothing two_in_a_row a_late_older_event
-        others_are_first made_anew);
+        others_are_first made_anew a_missed_change);
     println!(
         "{}: round trip passed, closed in {rounds} rounds",
         C::POLICY

@@ -33,11 +33,11 @@ async fn set(client: &Client, id: &str, set: Value) {
 async fn tokens_are_required_again_and_other_options_stay() {
     let sandbox = Sandbox::start().await;
     let (admin, maya) = (sandbox.account.admin(), sandbox.user("maya").await);
-    let images = admin
-        .call("ec2", "DescribeImages", json!({}))
+    let image = admin
+        .call("ec2", "RegisterImage", json!({"Name": "base"}))
         .await
         .unwrap();
-    let run = json!({"ImageId": text(&images, "/Images/0/ImageId"), "MinCount": 1, "MaxCount": 1,
+    let run = json!({"ImageId": text(&image, "/ImageId"), "MinCount": 1, "MaxCount": 1,
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}});
     let ran = maya.call("ec2", "RunInstances", run).await.unwrap();
     let id = text(&ran, "/Instances/0/InstanceId");

@@ -73,6 +73,22 @@ async fn a_stock_client_opens_a_group_and_watches_it_come_back() {
     );
     assert_eq!(local.undrift(&["show", "nosuch"]).status.code(), Some(2));
 
+    // The account's block was off from the first: told once. What was undone is wanted so.
+    let swept = local.undrift(&["sweep", "--dry-run"]);
+    assert_eq!(swept.status.code(), Some(1));
+    let swept = local.undrift(&["sweep"]);
+    let found = String::from_utf8_lossy(&swept.stdout);
+    let found: Vec<Value> = found
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert!(
+        matches!(&found[..], [f] if f["resource"]["kind"] == "s3/account-public-access-block"
+            && f["outcome"] == "left"),
+        "{found:?}"
+    );
+    assert_eq!(local.undrift(&["sweep"]).status.code(), Some(0));
+
     // One object per line, after the line that says where.
     let out = until("the undo is told", || {
         let out = local.out();

@@ -12,6 +12,7 @@ mod adapters;
 mod controls;
 mod corpus;
 mod demo;
+mod documented;
 mod instances;
 mod local;
 mod malformed;

@@ -264,7 +264,8 @@ async fn notices_go_where_the_settings_route_them() {
         accounts: None,
     };
     let mut deployment = Deployment::new(&root(), binaries().await);
-    deployment.settings = Box::new(move |settings| {
+    deployment.documents = Box::new(move |documents| {
+        let settings = &mut documents.settings;
         let databases = "ec2-security-group-open-database-ports";
         settings.notices = vec![
             route(&[ChannelName::Webhook], Some(Severity::Critical)),

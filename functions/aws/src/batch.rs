@@ -31,6 +31,7 @@ pub trait Handler: Send + Sync {
     fn request(
         &self,
         request: Value,
+        place: &Expected,
         deadline: Timestamp,
     ) -> impl Future<Output = Result<Value, RequestError>> + Send;
 }
@@ -234,7 +235,7 @@ impl<H: Handler, J: Journal, P: Postpone> Work<'_, H, J, P> {
     /// Carries a direct request out; errors are answers too.
     pub async fn request(&self, request: Value) -> Value {
         match self
-            .guarded(self.handler.request(request, self.deadline))
+            .guarded(self.handler.request(request, self.expected, self.deadline))
             .await
         {
             Some(Ok(answer)) => answer,

@@ -81,7 +81,12 @@ impl Handler for ById {
         all
     }
 
-    async fn request(&self, request: Value, _: Timestamp) -> Result<Value, RequestError> {
+    async fn request(
+        &self,
+        request: Value,
+        _: &Expected,
+        _: Timestamp,
+    ) -> Result<Value, RequestError> {
         match request["undrift"].as_str() {
             Some("panic") => panic!("a bug"),
             Some("undo") => Ok(json!({"outcome": "undone"})),

@@ -21,7 +21,8 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
-use undrift_engine::port::{CallError, ErrorClass};
+use undrift_core::name::ResourceId;
+use undrift_engine::port::{CallError, ErrorClass, Listed};
 
 use crate::classify::{CLIENT, class_of};
 use crate::intake::plain;
@@ -121,6 +122,26 @@ pub fn found<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
         Err(e) if e.class == ErrorClass::Missing => Ok(None),
         Err(e) => Err(e),
     }
+}
+
+/// How many resources a page of a list has: as many as are looked at within one invocation's time.
+pub const LISTED: i32 = 50;
+
+/// A page of a list, and where the next one begins.
+#[expect(clippy::result_large_err, reason = "the error of the engine's ports")]
+pub fn listed<'i>(
+    operation: &str,
+    ids: impl IntoIterator<Item = Option<&'i str>>,
+    next: Option<&str>,
+) -> Result<Listed, CallError> {
+    let ids = ids.into_iter().map(|id| {
+        let id = id.ok_or_else(|| malformed(operation, "a page", "one has no id"))?;
+        ResourceId::parse(id).map_err(|e| malformed(operation, id, &e.to_string()))
+    });
+    Ok(Listed {
+        ids: ids.collect::<Result<_, _>>()?,
+        next: next.filter(|t| !t.is_empty()).map(str::to_owned),
+    })
 }
 
 /// The end of the second that a `Date` header names.

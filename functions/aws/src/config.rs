@@ -1,12 +1,14 @@
 //! A function's environment, typed.
 
 mod notify;
+mod sweep;
 
 use std::path::PathBuf;
 
 use undrift_core::name::{Arn, Region};
 
 pub use notify::{NotifyEnvironment, safe_address};
+pub use sweep::SweepEnvironment;
 
 /// A variable of the environment that is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

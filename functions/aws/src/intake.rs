@@ -63,6 +63,22 @@ pub fn take(body: &str, expected: &Expected) -> Taken {
     }
 }
 
+/// Reads a record of the event history; `None`: it altered nothing, isn't ours, or can't be read.
+#[must_use]
+pub fn take_record(text: &str, expected: &Expected) -> Option<Change> {
+    if text.len() > LARGEST {
+        return None;
+    }
+    let record = serde_json::from_str(text).ok()?;
+    match decode(record) {
+        Ok(Decoded::Change(change)) if change.assumed.is_empty() => {
+            let ours = change.account == expected.account && change.region == expected.region;
+            ours.then_some(*change)
+        }
+        _ => None,
+    }
+}
+
 /// The first characters of a text that others wrote, without control characters.
 #[must_use]
 pub fn plain(text: &str, longest: usize) -> String {

@@ -25,6 +25,8 @@ mod know;
 #[cfg(feature = "aws")]
 mod repeat;
 #[cfg(feature = "aws")]
+mod sweep;
+#[cfg(feature = "aws")]
 mod table;
 #[cfg(feature = "aws")]
 mod wire;

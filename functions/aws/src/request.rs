@@ -6,8 +6,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use undrift_core::kind::ResourceRef;
 use undrift_core::name::EventId;
 use undrift_core::record::ChangeKey;
+use undrift_engine::sweep::Cursor;
 
 /// The member that names what is asked.
 pub const TAG: &str = "undrift";
@@ -18,6 +20,35 @@ pub const TAG: &str = "undrift";
 pub enum Request {
     /// Take a revert back.
     Undo(Undo),
+    /// Look at a page of resources for what no event told of.
+    Sweep(Sweep),
+    /// Decide changes that no event told of.
+    Missed(Missed),
+}
+
+/// Look at a page of resources.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// Where.
+    #[serde(default)]
+    pub cursor: Cursor,
+    /// Write nothing anywhere.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// Decide what was done to a resource and never told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Missed {
+    /// The resource.
+    pub resource: ResourceRef,
+    /// CloudTrail's records of what may have been done to it, as its event history gives them:
+    /// a text each. They decide nothing by themselves: only what stands so is acted on.
+    pub records: Vec<String>,
+    /// There will be no others: what they don't explain is proposed.
+    pub all: bool,
 }
 
 /// Take a revert back, and leave what that re-opens alone until a given time.

@@ -3,11 +3,11 @@
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use undrift_core::change::Change;
+use undrift_core::change::{Change, Expected};
 use undrift_core::kind::Kinds;
 use undrift_core::policy::Bundle;
 use undrift_core::record::Worker;
-use undrift_engine::port::{Cloud, Switch};
+use undrift_engine::port::{Cloud, Place, Switch};
 use undrift_engine::undo::{UndoRequest, Undone};
 use undrift_engine::{Disposition, Engine};
 
@@ -15,9 +15,10 @@ use crate::batch::Handler;
 use crate::clock::SystemClock;
 use crate::config::{Duty, Environment};
 use crate::function::Function;
+use crate::intake::take_record;
 use crate::journal::DynamoJournal;
 use crate::metrics::{Metered, Metrics};
-use crate::request::{Request, RequestError};
+use crate::request::{Missed, Request, RequestError, Sweep};
 use crate::runtime::Error;
 use crate::switch::ParameterSwitch;
 
@@ -75,13 +76,75 @@ pub async fn serve<C: Cloud>(
         .await
 }
 
+/// The middle between now and the deadline: what is begun then has its time.
+fn half(deadline: Timestamp) -> Timestamp {
+    let now = Timestamp::now();
+    now + deadline.duration_since(now) / 2
+}
+
+impl<C: Cloud> Service<'_, C> {
+    /// Only the function that reverts sweeps: what it finds it may have to revert.
+    fn sweeps(&self) -> Result<(), RequestError> {
+        if self.duty == Duty::Revert {
+            return Ok(());
+        }
+        let why = "this function undoes; ask the one that reverts".to_owned();
+        Err(RequestError::Refused(why))
+    }
+
+    async fn sweep(
+        &self,
+        sweep: Sweep,
+        place: &Expected,
+        deadline: Timestamp,
+    ) -> Result<Value, RequestError> {
+        self.sweeps()?;
+        let place = Place {
+            account: place.account.clone(),
+            region: place.region.clone(),
+        };
+        let page = self
+            .engine
+            .sweep(&place, &sweep.cursor, sweep.dry_run, half(deadline))
+            .await
+            .map_err(|e| RequestError::Failed(e.to_string()))?;
+        Ok(json!({"swept": page}))
+    }
+
+    async fn missed(
+        &self,
+        missed: Missed,
+        place: &Expected,
+        deadline: Timestamp,
+    ) -> Result<Value, RequestError> {
+        self.sweeps()?;
+        let records = missed.records.iter();
+        let changes = records.filter_map(|r| take_record(r, place)).collect();
+        let explained = self
+            .engine
+            .missed(&missed.resource, changes, missed.all, deadline)
+            .await
+            .map_err(|e| RequestError::Failed(e.to_string()))?;
+        Ok(json!({"explained": explained}))
+    }
+}
+
 impl<C: Cloud> Handler for Service<'_, C> {
     async fn handle(&self, changes: Vec<Change>, deadline: Timestamp) -> Vec<Disposition> {
         self.engine.handle(changes, deadline).await
     }
 
-    async fn request(&self, request: Value, deadline: Timestamp) -> Result<Value, RequestError> {
-        let Request::Undo(undo) = Request::parse(request)?;
+    async fn request(
+        &self,
+        request: Value,
+        place: &Expected,
+        deadline: Timestamp,
+    ) -> Result<Value, RequestError> {
+        let undo = match Request::parse(request)? {
+            Request::Undo(undo) => undo,
+            Request::Sweep(sweep) => return self.sweep(sweep, place, deadline).await,
+            Request::Missed(missed) => return self.missed(missed, place, deadline).await,
+        };
         if self.duty != Duty::Undo {
             return Err(RequestError::Refused(
                 "this function reverts; ask the undo function".to_owned(),

@@ -114,6 +114,7 @@ pub(crate) fn image(as_of: &str) -> DatedImage {
 
 pub(crate) fn observed(version: u64, as_of: &str) -> Observed {
     Observed {
+        accounted: std::collections::BTreeMap::new(),
         history: History {
             images: vec![image(as_of)],
             changes: Vec::new(),

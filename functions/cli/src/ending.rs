@@ -67,6 +67,13 @@ pub(crate) enum Failure {
          function that undoes, as README shows under `Undo`"
     )]
     UndoLocalOnly,
+    /// A sweep of an account.
+    #[error(
+        "sweep works on the local account only so far: add --local; in an account, the function \
+         `undrift-sweep` does it by its schedule, and at once when it is invoked with \
+         {{\"undrift\": \"sweep\"}}"
+    )]
+    SweepLocalOnly,
     /// No record, or several, have that name.
     #[error("{0}")]
     Record(String),
@@ -100,6 +107,7 @@ impl Failure {
             | Self::Bundle(_)
             | Self::LocalOnly
             | Self::UndoLocalOnly
+            | Self::SweepLocalOnly
             | Self::Record(_) => Ending::Usage,
             Self::Documents(errors) => of_documents(errors),
             Self::File { .. } | Self::Output(_) | Self::Stack(_) | Self::NoLocal => Ending::Blind,

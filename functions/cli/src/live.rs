@@ -33,6 +33,7 @@ pub(crate) fn say(
     let what = match &record.cause {
         Cause::Change(change) => plain(change.name.as_str()),
         Cause::Undo { reason, .. } => plain(reason),
+        Cause::Sweep { .. } => "found by the sweep".to_owned(),
     };
     shell.line(format!(
         "{FAINT}{}{FAINT:#}  {style}{}{style:#}  {}",

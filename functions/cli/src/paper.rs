@@ -51,6 +51,7 @@ pub(crate) fn actor(record: &Record) -> String {
     match &record.cause {
         Cause::Change(change) => plain(&change.actor.short()),
         Cause::Undo { by, .. } => plain(by),
+        Cause::Sweep { .. } => "unknown".to_owned(),
     }
 }
 

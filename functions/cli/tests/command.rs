@@ -186,6 +186,36 @@ fn the_event_patterns_in_infra_are_current() {
 }
 
 #[test]
+fn the_lists_of_policies_are_current() {
+    let run = undrift(&root(), &["policies", "--check"]);
+    assert_eq!(code(&run), 0, "{}{}", out(&run), err(&run));
+    let listed = objects(&undrift(&root(), &["policies"]));
+    assert!(
+        listed
+            .iter()
+            .any(|p| p["policy"] == "iam-admin-policy-attached")
+    );
+}
+
+#[test]
+fn lists_of_policies_are_written_and_outdated_ones_are_found() {
+    let dir = copy();
+    let readme = dir.path().join("policies/README.md");
+    assert_eq!(code(&undrift(dir.path(), &["policies", "--check"])), 3);
+    fs::write(&readme, "# Ours\n").unwrap();
+    assert_eq!(code(&undrift(dir.path(), &["policies", "--write"])), 2);
+    fs::write(
+        &readme,
+        "# Ours\n<!-- made by `undrift policies --write` -->\n<!-- end -->\n",
+    )
+    .unwrap();
+    assert_eq!(code(&undrift(dir.path(), &["policies", "--check"])), 1);
+    assert_eq!(code(&undrift(dir.path(), &["policies", "--write"])), 0);
+    assert_eq!(code(&undrift(dir.path(), &["policies", "--check"])), 0);
+    assert!(fs::read_to_string(&readme).unwrap().contains("[`ec2-"));
+}
+
+#[test]
 fn event_patterns_are_written_and_outdated_ones_are_found() {
     let dir = copy();
     assert_eq!(code(&undrift(dir.path(), &["events", "--check"])), 1);
@@ -197,7 +227,8 @@ fn event_patterns_are_written_and_outdated_ones_are_found() {
     assert!(!dir.path().join("infra/events/old.json").exists());
 
     let shown = objects(&undrift(dir.path(), &["events"]));
-    assert_eq!(shown.len(), 1);
+    // One for the policy's function, and one for the sweep.
+    assert_eq!(shown.len(), 2);
     assert_eq!(shown[0]["name"], "ec2");
     let pattern = &shown[0]["pattern"];
     assert_eq!(pattern["source"][0], "aws.ec2");

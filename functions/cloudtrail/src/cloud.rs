@@ -4,7 +4,7 @@ use aws_sdk_cloudtrail::Client;
 use undrift_aws::client::malformed;
 use undrift_core::kind::{Call, ResourceRef};
 use undrift_core::name::{KindId, ResourceId};
-use undrift_engine::port::{CallError, Cloud, Seen, Sent};
+use undrift_engine::port::{CallError, Cloud, Listed, Place, Seen, Sent};
 
 use crate::trail;
 
@@ -33,6 +33,10 @@ impl Cloud for CloudTrail {
 
     async fn read(&self, resource: &ResourceRef) -> Result<Seen, CallError> {
         trail::live::read(&self.client, resource).await
+    }
+
+    async fn list(&self, _: &KindId, place: &Place, _: Option<&str>) -> Result<Listed, CallError> {
+        trail::live::list(&self.client, place).await
     }
 
     async fn send(&self, call: &Call) -> Result<Sent, CallError> {

@@ -108,6 +108,11 @@ impl Kind for Trail {
             .or_else(|| change.owner.clone())
     }
 
+    /// Calls name a trail or its ARN, and so does the event history.
+    fn lookup_name(&self, _: &ResourceRef) -> Option<String> {
+        None
+    }
+
     fn arn(&self) -> &'static str {
         "arn:${Partition}:cloudtrail:${Region}:${Account}:trail/${Id}"
     }
@@ -202,6 +207,7 @@ const TRAILS: &str = "arn:${Partition}:cloudtrail:${Region}:${Account}:trail/*";
 
 const RIGHTS: &[Right] = &[
     Right::new("cloudtrail:GetTrailStatus", TRAILS, Need::Read),
+    Right::new("cloudtrail:DescribeTrails", "*", Need::List),
     Right::new("cloudtrail:StartLogging", TRAILS, Need::Revert),
     Right::new("cloudtrail:StopLogging", TRAILS, Need::Undo),
 ];

@@ -52,6 +52,10 @@ pub enum Why {
     BeforeUnknown(String),
     /// The plan would not make it better.
     PlanIllegal(String),
+    /// The sweep found it, and no event tells who did it.
+    NoEvent,
+    /// It was so when the resource was first seen.
+    FirstSeen,
 }
 
 impl std::fmt::Display for Why {
@@ -73,6 +77,8 @@ impl std::fmt::Display for Why {
             Self::Undecided(why) => write!(f, "it can't be told whether it is wrong: {why}"),
             Self::BeforeUnknown(why) => write!(f, "what was there before isn't certain: {why}"),
             Self::PlanIllegal(why) => write!(f, "no plan makes it better: {why}"),
+            Self::NoEvent => f.write_str("the sweep found it, and no event tells who did it"),
+            Self::FirstSeen => f.write_str("it was so when Undrift first saw the resource"),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::kind::{
     Before, Effect, ElementPath, FacetName, Image, Kind, ResourceRef, Target, Touch,
 };
 use crate::observe::{DatedImage, History, after};
-use crate::weigh::{Occurred, Scales, World, weigh_among};
+use crate::weigh::{Noticed, Occurred, Scales, World, weigh_among};
 
 /// How many elements are kept of one resource. AWS's quotas are lower; records of anybody's
 /// making must not make each judgement slower than the one before.
@@ -199,6 +199,7 @@ impl Followed {
             .map(|(o, effect)| Occurred {
                 change: o.change,
                 effect,
+                noticed: Noticed::ByEvent,
             })
             .collect();
         // A facet that nothing is known of is not an empty one, and is listed as partly known.

@@ -14,6 +14,7 @@
 //! | [`weigh`](mod@weigh) | all changes of a resource | the three above in one, and one merged plan |
 //! | [`observe`] | a live image and the changes up to it | the dated images that later changes are judged against |
 //! | [`follow`] | a resource's recorded changes, in order | the same without ever reading it |
+//! | [`sweep`] | a live image and what is remembered | what is wrong that no event told of |
 //! | [`record`] | all of the above | the audit entry that answers the nine questions |
 //! | [`notice`] | a record | what people are told |
 
@@ -32,4 +33,5 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod route;
+pub mod sweep;
 pub mod weigh;

@@ -17,6 +17,9 @@ use crate::name::Arn;
 use crate::policy::Severity;
 use crate::record::{Answer, Cause, ChangeKey, OutcomeKind, Record};
 
+/// Who did it, where no event tells.
+const NOBODY: &str = "somebody unknown";
+
 /// The most lines of a list, and the most characters of a line: no channel shows as many.
 const MOST_LINES: usize = 500;
 const LONGEST_LINE: usize = 10_000;
@@ -95,6 +98,7 @@ pub fn notice(record: &Record, times_today: Option<u64>) -> Option<Notice> {
     let (incident, who) = match &record.cause {
         Cause::Change(change) => (record.key.clone(), change.actor.short()),
         Cause::Undo { of, by, .. } => (of.clone(), by.clone()),
+        Cause::Sweep { .. } => (record.key.clone(), NOBODY.to_owned()),
     };
     let answers = record.answers().into_iter().map(|a| Answer {
         question: a.question,

@@ -40,7 +40,7 @@ const LARGEST: usize = 128 * 1024;
 
 /// How far a read may lag behind what was done (EC2 API Reference, "Eventual consistency", gives
 /// no number; two seconds beside the second that a `Date` header is rounded up by).
-const LAG: SignedDuration = SignedDuration::from_secs(3);
+pub(crate) const LAG: SignedDuration = SignedDuration::from_secs(3);
 
 impl DatedImage {
     /// An image that was read, dated by AWS's clock at the read's end, rounded up.
@@ -105,7 +105,7 @@ impl SeenChange {
     }
 
     /// What it did to one element.
-    fn touch(&self, kind: &dyn Kind, path: &ElementPath) -> Option<Touch> {
+    pub(crate) fn touch(&self, kind: &dyn Kind, path: &ElementPath) -> Option<Touch> {
         let Effect::Edited(touches) = &self.effect else {
             return self.effect.touch(path);
         };
@@ -182,6 +182,8 @@ impl History {
                 gapless: false,
             });
             known.image = after(kind, &known.image, &change.effect);
+            // What a call wrote as a whole is known whole, whatever was there before.
+            known.whole |= change.replaced(facet);
             known.as_of = known.as_of.max(change.time);
         }
         past

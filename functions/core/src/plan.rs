@@ -289,6 +289,10 @@ pub fn plan(
             }
         };
         let from = live.get(path).cloned();
+        // It is what it was: something beside it, that is put back, made it right.
+        if from.is_some() && from == to {
+            continue;
+        }
         writes.push(Write::new(kind, path.clone(), from, to, by));
     }
     if let Some(path) = unknown.first() {

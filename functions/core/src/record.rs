@@ -52,6 +52,12 @@ pub enum Cause {
         /// Why.
         reason: String,
     },
+    /// The sweep found it; no event told of it.
+    Sweep {
+        /// When the resource was last seen without it; absent: it was never seen otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+    },
 }
 
 /// How it ended. Closed: every record ends in one of these.
@@ -246,12 +252,12 @@ pub struct Answer {
 }
 
 impl Record {
-    /// The event time of the change, or for an undo the time it was seen.
+    /// The event time of the change; of an undo, or what the sweep found, the time it was seen.
     #[must_use]
     pub fn happened(&self) -> Option<Timestamp> {
         match &self.cause {
             Cause::Change(change) => Some(change.time),
-            Cause::Undo { .. } => self.stages.seen,
+            Cause::Undo { .. } | Cause::Sweep { .. } => self.stages.seen,
         }
     }
 
@@ -265,9 +271,14 @@ impl Record {
             .max()
     }
 
-    /// People are told of it: anything but a change that was left with nothing found.
+    /// People are told of it: anything but a change that was left with nothing found, and what
+    /// was wrong before Undrift came: of that there may be hundreds on the first day, which lists
+    /// and reports show.
     #[must_use]
     pub fn is_news(&self) -> bool {
+        if self.cause == (Cause::Sweep { since: None }) {
+            return false;
+        }
         self.outcome.kind != OutcomeKind::Left
             || self.assessments.iter().any(|a| !a.evidence.is_empty())
     }

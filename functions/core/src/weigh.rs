@@ -16,7 +16,7 @@ use crate::name::{AccountId, PolicyId};
 use crate::observe::History;
 use crate::plan::{Mend, Plan, Write, plan};
 use crate::policy::{BundledPolicy, Remedy};
-use whole::{Taken, spelled, taken};
+use whole::{Taken, exposed, spelled, taken};
 
 /// One change, and what it did to the resource that is weighed.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,20 @@ pub struct Occurred<'c> {
     pub change: &'c Change,
     /// What it did.
     pub effect: &'c Effect,
+    /// How it came to be known.
+    pub noticed: Noticed,
+}
+
+/// How a change came to be known, which says who judges it and what may be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noticed {
+    /// By its event: the policies that listen to it judge it.
+    ByEvent,
+    /// By a look at the resource, which had been seen otherwise: every policy of the kind judges
+    /// it, and as nobody knows who did it, it is only proposed to take it back.
+    Missed,
+    /// By the first look at the resource: it is only reported.
+    FirstSeen,
 }
 
 /// What came out for one change.
@@ -122,11 +136,22 @@ pub fn weigh_among(
             .filter(|l| l.makers.contains(&index))
             .collect();
         let mut doubts = BTreeMap::new();
-        let mut assessments: Vec<Assessment> = now
-            .bundle
-            .listening(occurred.change)
+        let asked: Vec<&BundledPolicy> = match occurred.noticed {
+            Noticed::ByEvent => now.bundle.listening(occurred.change).collect(),
+            Noticed::Missed | Noticed::FirstSeen => now.bundle.policies.iter().collect(),
+        };
+        let mut assessments: Vec<Assessment> = asked
+            .into_iter()
             .filter(|p| p.policy.kind == resource.kind)
-            .map(|policy| views.assess(policy, kind, &brought, &mut doubts))
+            .map(|policy| {
+                let mut said = views.assess(policy, kind, &brought, &mut doubts);
+                let before = spelled.get(index).map(|(_, before)| before);
+                if let Some(before) = before.filter(|b| !b.is_empty()) {
+                    let account = &resource.account;
+                    exposed(policy, kind, (live, before, account), &brought, &mut said);
+                }
+                said
+            })
             .collect();
         let unclear = match occurred.effect {
             Effect::Unclear(why) => Some(why.clone()),
@@ -147,6 +172,7 @@ pub fn weigh_among(
                 ruling.decision = Decision::Propose(Why::Undecided(why.clone()));
             }
         }
+        temper(&mut rulings, occurred.noticed);
         let decision = overall(&assessments, &rulings);
         let made: Vec<&&Located> = brought.iter().filter(|l| l.is_made()).collect();
         // What it only said once more says nothing of whether it is still there.
@@ -188,6 +214,21 @@ pub fn weigh_among(
     Scales { changes, plan, act }
 }
 
+/// What nobody knows the doer of is only proposed, and what was so from the first only reported.
+fn temper(rulings: &mut [Ruling], noticed: Noticed) {
+    for ruling in rulings {
+        match (noticed, &ruling.decision) {
+            (Noticed::Missed, Decision::Act) => {
+                ruling.decision = Decision::Propose(Why::NoEvent);
+            }
+            (Noticed::FirstSeen, Decision::Act | Decision::Propose(_)) => {
+                ruling.decision = Decision::Leave(Why::FirstSeen);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What is put back beside an element is the last one's of the changes that replaced its facet and
 /// have something in it mended.
 fn own_taken(occurred: &[Occurred<'_>], changes: &mut [Weighed], writes: &[Write]) {
@@ -199,7 +240,9 @@ fn own_taken(occurred: &[Occurred<'_>], changes: &mut [Weighed], writes: &[Write
         let mut both = occurred.iter().zip(changes.iter_mut()).rev();
         let owner = both.find(|(o, c)| {
             let replaced = matches!(o.effect, Effect::Replaced(i) if i.facets.contains_key(facet));
-            replaced && c.own.iter().any(|p| p.facet == *facet)
+            let mended =
+                |r: &Ruling| r.path.facet == *facet && !matches!(r.decision, Decision::Leave(_));
+            replaced && c.rulings.iter().any(mended)
         });
         if let Some((_, owner)) = owner {
             owner.own.push(write.path.clone());

@@ -16,7 +16,7 @@ use undrift_core::name::{
 };
 use undrift_core::observe::{DatedImage, History};
 use undrift_core::policy::{Bundle, Case, Desired, Exemptions, Mode, Policy, Settings};
-use undrift_core::weigh::{Occurred, weigh};
+use undrift_core::weigh::{Noticed, Occurred, weigh};
 
 use crate::check::image;
 use crate::yaml::Step::{At, In};
@@ -145,6 +145,7 @@ fn handle(
     let occurred = [Occurred {
         change: &world.change,
         effect: &effect,
+        noticed: Noticed::ByEvent,
     }];
     let scales = weigh(kind, &world.resource, live, &occurred, &history, now);
     let [weighed] = scales.changes.as_slice() else {

@@ -30,7 +30,8 @@ impl Pattern {
 }
 
 /// The patterns for the functions of the policies' kinds: every event that a policy lists, and
-/// every other that alters such a resource, since observed images are kept current by them.
+/// every other that alters such a resource, since observed images are kept current by them. With
+/// them, what makes the [`SWEEP`] begin.
 #[must_use]
 pub fn patterns(policies: &[Policy], kinds: Kinds<'_>) -> Vec<Pattern> {
     let mut wanted: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
@@ -67,8 +68,17 @@ pub fn patterns(policies: &[Policy], kinds: Kinds<'_>) -> Vec<Pattern> {
             });
         }
     }
+    patterns.push(Pattern {
+        name: SWEEP.to_owned(),
+        service: SWEEP.to_owned(),
+        pattern: pattern("cloudtrail.amazonaws.com", &["StartLogging".to_owned()]),
+    });
     patterns
 }
+
+/// The function that looks at everything: when a trail logs again, what happened meanwhile was told
+/// by no event.
+pub const SWEEP: &str = "sweep";
 
 /// Patterns for some events of one source, each short enough: halved until it is.
 fn split(source: &str, mut names: Vec<String>) -> Vec<Value> {

@@ -8,6 +8,7 @@
 //! ```
 
 mod cases;
+pub mod catalogue;
 mod check;
 mod error;
 pub mod events;

@@ -4,7 +4,7 @@ use aws_sdk_ec2::Client;
 use undrift_aws::client::malformed;
 use undrift_core::kind::{Call, ResourceRef};
 use undrift_core::name::{KindId, ResourceId};
-use undrift_engine::port::{CallError, Cloud, Seen, Sent};
+use undrift_engine::port::{CallError, Cloud, Listed, Place, Seen, Sent};
 
 use crate::{instance, security_group, sharing};
 
@@ -41,6 +41,21 @@ impl Cloud for Ec2 {
                 &resource.to_string(),
                 &format!("{other} is no kind of EC2"),
             )),
+        }
+    }
+
+    async fn list(
+        &self,
+        kind: &KindId,
+        _: &Place,
+        from: Option<&str>,
+    ) -> Result<Listed, CallError> {
+        match kind.as_str() {
+            security_group::KIND => security_group::live::list(&self.client, from).await,
+            instance::KIND => instance::live::list(&self.client, from).await,
+            sharing::SNAPSHOT => sharing::live::list_snapshots(&self.client, from).await,
+            sharing::IMAGE => sharing::live::list_images(&self.client, from).await,
+            other => Err(malformed("list", other, "it is no kind of EC2")),
         }
     }
 

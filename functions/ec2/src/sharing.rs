@@ -353,12 +353,14 @@ const IMAGES: &str = "arn:${Partition}:ec2:${Region}::image/*";
 
 const SNAPSHOT_RIGHTS: &[Right] = &[
     Right::new("ec2:DescribeSnapshotAttribute", SNAPSHOTS, Need::Read),
+    Right::new("ec2:DescribeSnapshots", "*", Need::List),
     Right::new("ec2:ModifySnapshotAttribute", SNAPSHOTS, Need::Revert),
     Right::new("ec2:ModifySnapshotAttribute", SNAPSHOTS, Need::Undo),
 ];
 
 const IMAGE_RIGHTS: &[Right] = &[
     Right::new("ec2:DescribeImageAttribute", IMAGES, Need::Read),
+    Right::new("ec2:DescribeImages", "*", Need::List),
     Right::new("ec2:ModifyImageAttribute", IMAGES, Need::Revert),
     Right::new("ec2:ModifyImageAttribute", IMAGES, Need::Undo),
 ];

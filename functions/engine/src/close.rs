@@ -1,5 +1,7 @@
 //! Closing: the records that everything people see hangs from.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::{Circumstances, Decision, Why};
 use undrift_core::judge::{Assessment, Verdict};
@@ -7,16 +9,19 @@ use undrift_core::kind::{Before, ElementKey, Image, Kind, Target, Touch};
 use undrift_core::observe::{DatedImage, History};
 use undrift_core::plan::{Plan, holds};
 use undrift_core::record::{Cause, LeftAlone, Outcome, OutcomeKind, Record, RecordVersion, Stages};
+use undrift_core::sweep::{SWEPT, mark};
 use undrift_core::weigh::{Scales, Weighed};
 
 use crate::look::Looked;
-use crate::port::{Clock, Close, Closed, Cloud, Held, Journal, Observed, Switch};
+use crate::port::{Accounted, Clock, Close, Closed, Cloud, Held, Journal, Observed, Switch};
 use crate::verify::OWN;
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine, Item};
 
 /// How many untouched elements a record names.
 const SHOWN: usize = 5;
+/// How many of the sweep's marks a resource keeps.
+const MARKS: usize = 256;
 
 /// One attempt's findings, before anything is written.
 pub(crate) struct Draft<'a> {
@@ -58,18 +63,31 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             if weighed.assessments.is_empty() {
                 continue;
             }
-            let outcome =
-                late(item, &draft).unwrap_or_else(|| unacted(weighed, draft.scales.plan.is_some()));
-            let mut record = self.record(run, item, weighed, &draft, outcome);
-            record.plan = proposed(draft.scales.plan.as_ref(), weighed);
+            let mut record = self.record_unacted(run, item, weighed, &draft);
             record.stages.closed = Some(self.clock.now());
             close.records.push(record);
         }
         if holds(draft.kind, &run.resource, draft.live, draft.now) {
             close.baseline = baseline(draft.live, draft.looked);
         }
-        close.observed = remembered(draft.looked, draft.observed);
+        close.observed = remembered(draft.looked, draft.observed.clone());
+        account(&mut close.observed, &draft);
         self.put(run, close, ends).await
+    }
+
+    /// The record of a change on which nothing is done, with the plan that is proposed.
+    pub(crate) fn record_unacted(
+        &self,
+        run: &Run,
+        item: &Item,
+        weighed: &Weighed,
+        draft: &Draft<'_>,
+    ) -> Record {
+        let planned = draft.scales.plan.as_ref();
+        let outcome = late(item, draft).unwrap_or_else(|| unacted(weighed, planned.is_some()));
+        let mut record = self.record(run, item, weighed, draft, outcome);
+        record.plan = proposed(planned, weighed);
+        record
     }
 
     /// Writes a close, and says what becomes of the messages if that fails.
@@ -165,8 +183,41 @@ pub(crate) fn baseline(live: &Image, looked: &Looked) -> Option<DatedImage> {
 pub(crate) fn remembered(looked: &Looked, history: Option<History>) -> Option<Observed> {
     history.map(|history| Observed {
         history,
+        accounted: looked.known.observed.accounted.clone(),
         version: looked.known.observed.version + 1,
     })
+}
+
+/// Marks what is left or proposed, so that the sweep leaves it too.
+fn account(observed: &mut Option<Observed>, draft: &Draft<'_>) {
+    let known = &draft.looked.known.observed;
+    let mut accounted = known.accounted.clone();
+    for (item, weighed) in draft.items.iter().zip(&draft.scales.changes) {
+        for ruling in &weighed.rulings {
+            if let Some(element) = draft.live.get(&ruling.path) {
+                let mark = mark(draft.kind, &ruling.policy, &ruling.path, element);
+                let by = Accounted {
+                    record: item.key.event.clone(),
+                    at: draft.looked.seen.at,
+                };
+                accounted.insert(mark, by);
+            }
+        }
+    }
+    if accounted.len() > MARKS {
+        // The sweep finds their records by their events.
+        let own = |by: &Accounted| by.record.as_str().starts_with(SWEPT);
+        accounted.retain(|_, by| own(by) || draft.items.iter().any(|i| i.key.event == by.record));
+    }
+    if accounted != known.accounted {
+        let history = known.history.clone();
+        let observed = observed.get_or_insert_with(|| Observed {
+            history,
+            accounted: BTreeMap::new(),
+            version: known.version + 1,
+        });
+        observed.accounted = accounted;
+    }
 }
 
 /// The elements of the facets a plan writes that it leaves as they are.
@@ -276,6 +327,7 @@ pub(crate) fn tell(record: &Record) {
     let actor = match &record.cause {
         Cause::Change(change) => change.actor.short(),
         Cause::Undo { by, .. } => by.clone(),
+        Cause::Sweep { .. } => "unknown".to_owned(),
     };
     tracing::info!(
         record = %record.key,

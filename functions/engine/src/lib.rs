@@ -13,6 +13,7 @@ pub mod look;
 mod outcome;
 pub mod port;
 mod settle;
+pub mod sweep;
 pub mod undo;
 pub mod verify;
 mod way;
@@ -28,7 +29,7 @@ use undrift_core::name::Arn;
 use undrift_core::policy::Bundle;
 use undrift_core::record::{ChangeKey, Worker};
 use undrift_core::route::{group, route};
-use undrift_core::weigh::Occurred;
+use undrift_core::weigh::{Noticed, Occurred};
 
 use port::{CallError, Clock, Cloud, ErrorClass, Journal, Switch};
 
@@ -94,6 +95,7 @@ pub(crate) struct Item {
     change: Change,
     effect: Effect,
     key: ChangeKey,
+    noticed: Noticed,
 }
 
 impl Item {
@@ -101,6 +103,7 @@ impl Item {
         Occurred {
             change: &self.change,
             effect: &self.effect,
+            noticed: self.noticed,
         }
     }
 }
@@ -178,6 +181,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 change: change.clone(),
                 effect: routed.effect,
                 key,
+                noticed: Noticed::ByEvent,
             };
             items.push((resource, item));
         }

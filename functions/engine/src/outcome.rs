@@ -78,6 +78,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             Some(e) if e.class == ErrorClass::Conflict => {
                 Outcome::new(OutcomeKind::Conflict, e.to_string())
             }
+            // An orphaned principal, for one: what stood there can't be put back as it was.
+            Some(e) if e.class == ErrorClass::Invalid && !ours => Outcome::new(
+                OutcomeKind::Proposed,
+                format!(
+                    "AWS takes back no longer what was there ({}: {}); the plan holds it word for word",
+                    e.code, e.message
+                ),
+            ),
             Some(e) => Outcome::new(OutcomeKind::Failed, e.to_string()),
             None if applied.at.is_some() && !applied.met_others => Outcome::new(
                 OutcomeKind::Pending,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use undrift_core::kind::{Call, Image, ResourceRef};
-use undrift_core::name::{KindId, ResourceId};
+use undrift_core::name::{AccountId, EventId, KindId, Region, ResourceId};
 use undrift_core::observe::{DatedImage, History};
 use undrift_core::plan::Plan;
 use undrift_core::policy::Exemptions;
@@ -25,8 +25,35 @@ pub trait Cloud: Send + Sync {
     /// The live state of a resource.
     fn read(&self, resource: &ResourceRef) -> impl Future<Output = Result<Seen, CallError>> + Send;
 
+    /// A page of the resources of a kind that are in a place, beginning where an
+    /// earlier page ended.
+    fn list(
+        &self,
+        kind: &KindId,
+        place: &Place,
+        from: Option<&str>,
+    ) -> impl Future<Output = Result<Listed, CallError>> + Send;
+
     /// Sends one call once. Retrying is the engine's.
     fn send(&self, call: &Call) -> impl Future<Output = Result<Sent, CallError>> + Send;
+}
+
+/// Where resources are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Their owner.
+    pub account: AccountId,
+    /// Where they live.
+    pub region: Region,
+}
+
+/// A page of a list of resources.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Their ids.
+    pub ids: Vec<ResourceId>,
+    /// Where the next page begins; `None`: this was the last.
+    pub next: Option<String>,
 }
 
 /// A resource as it was read.
@@ -156,8 +183,20 @@ pub struct Known {
 pub struct Observed {
     /// Images and changes.
     pub history: History,
+    /// The sweep's marks of what is wrong and has its record.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounted: BTreeMap<String, Accounted>,
     /// Grows by one with each write; 0: there is none yet.
     pub version: u64,
+}
+
+/// The record of something wrong that the sweep is to leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accounted {
+    /// The record's event.
+    pub record: EventId,
+    /// When it was seen so: what was otherwise since then is another story.
+    pub at: Timestamp,
 }
 
 /// The claim on a resource, which is also the open record of what is being done to it.

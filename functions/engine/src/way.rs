@@ -206,7 +206,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     }
 
     /// The exemptions of the bundle and of the table.
-    fn exemptions(&self, looked: &Looked) -> Exemptions {
+    pub(crate) fn exemptions(&self, looked: &Looked) -> Exemptions {
         let mut all = self.bundle.exemptions.clone();
         all.0.extend(looked.known.exemptions.0.iter().cloned());
         all
@@ -246,6 +246,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 // Otherwise whoever takes over the lease closes its record.
                 continue;
             }
+            if self.is_over(item, looked) {
+                ends.push((item.index, Disposition::Done));
+                continue;
+            }
             if self.is_own(item, claim) {
                 ends.push((item.index, Disposition::Done));
                 continue;
@@ -253,6 +257,17 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             fresh.push(item.clone());
         }
         (ends, fresh, pending)
+    }
+
+    /// The change was seen already, and nobody judges it: it is part of what was there before
+    /// those that are judged.
+    fn is_over(&self, item: &Item, looked: &Looked) -> bool {
+        let history = &looked.known.observed.history;
+        let seen = match item.effect {
+            Effect::Created(_) => !history.images.is_empty(),
+            _ => history.changes.iter().any(|c| c.event == item.change.id),
+        };
+        seen && self.bundle.listening(&item.change).next().is_none()
     }
 
     /// The change is a call of our own: made by one of our roles, and a step that was recorded.

@@ -211,6 +211,7 @@ const USERS: &str = "arn:${Partition}:iam::${Account}:user/*";
 
 const RIGHTS: &[Right] = &[
     Right::new("iam:ListAccessKeys", USERS, Need::Read),
+    Right::new("iam:ListUsers", "*", Need::List),
     Right::new("iam:UpdateAccessKey", USERS, Need::Revert),
     Right::new("iam:UpdateAccessKey", USERS, Need::Undo),
 ];

@@ -4,7 +4,7 @@ use aws_sdk_iam::Client;
 use undrift_aws::client::malformed;
 use undrift_core::kind::{Call, ResourceRef};
 use undrift_core::name::{KindId, ResourceId};
-use undrift_engine::port::{CallError, Cloud, Seen, Sent};
+use undrift_engine::port::{CallError, Cloud, Listed, Place, Seen, Sent};
 
 use crate::{access_key, identity, managed_policy};
 
@@ -37,6 +37,20 @@ impl Cloud for Iam {
                 let why = format!("{other} is no kind of IAM");
                 Err(malformed("read", &resource.to_string(), &why))
             }
+        }
+    }
+
+    async fn list(
+        &self,
+        kind: &KindId,
+        _: &Place,
+        from: Option<&str>,
+    ) -> Result<Listed, CallError> {
+        match kind.as_str() {
+            identity::KIND => identity::live::list(&self.client, from).await,
+            managed_policy::KIND => managed_policy::live::list(&self.client, from).await,
+            access_key::KIND => access_key::live::list(&self.client, from).await,
+            other => Err(malformed("list", other, "it is no kind of IAM")),
         }
     }
 

@@ -334,6 +334,9 @@ const GROUPS_ARN: &str = "arn:${Partition}:iam::${Account}:group/*";
 const POLICIES: &str = "arn:${Partition}:iam::${Account}:policy/*";
 
 const RIGHTS: &[Right] = &[
+    Right::new("iam:ListUsers", "*", Need::List),
+    Right::new("iam:ListRoles", "*", Need::List),
+    Right::new("iam:ListGroups", "*", Need::List),
     Right::new("iam:GetRole", ROLES, Need::Read),
     Right::new("iam:ListAttachedRolePolicies", ROLES, Need::Read),
     Right::new("iam:ListRolePolicies", ROLES, Need::Read),

@@ -98,6 +98,10 @@ impl Kind for ManagedPolicy {
         }])
     }
 
+    fn lookup_name(&self, resource: &ResourceRef) -> Option<String> {
+        Some(resource.arn(self))
+    }
+
     fn arn(&self) -> &'static str {
         "arn:${Partition}:iam::${Account}:policy/${Id}"
     }
@@ -255,6 +259,7 @@ const POLICIES: &str = "arn:${Partition}:iam::${Account}:policy/*";
 
 const RIGHTS: &[Right] = &[
     Right::new("iam:ListPolicyVersions", POLICIES, Need::Read),
+    Right::new("iam:ListPolicies", "*", Need::List),
     Right::new("iam:GetPolicy", POLICIES, Need::Read),
     Right::new("iam:GetPolicyVersion", POLICIES, Need::Read),
     Right::new("iam:SetDefaultPolicyVersion", POLICIES, Need::Revert),

@@ -51,6 +51,8 @@ impl Emulator {
             .arg("0")
             .args(services)
             .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+            // Hundreds of images of other owners take seconds to load at the first list.
+            .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")

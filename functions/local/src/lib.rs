@@ -35,6 +35,7 @@ mod fault;
 mod folder;
 mod group;
 mod guard;
+mod history;
 mod http;
 mod identity;
 mod ids;

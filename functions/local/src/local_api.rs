@@ -1,5 +1,5 @@
 //! The AWS operations that the local account answers itself: SQS for its own queues, Lambda's `Invoke` for its own
-//! functions, EventBridge's `PutEvents` for its own bus.
+//! functions, EventBridge's `PutEvents` for its own bus, CloudTrail's `LookupEvents` over what it recorded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,11 @@ pub(crate) async fn answer(
                 &call.scope.region,
                 &raw.input(&call.service, "PutEvents"),
             );
+            Some(ok(&call.service.json_version, &answer))
+        }
+        "cloudtrail" if call.operation == "LookupEvents" => {
+            let input = raw.input(&call.service, "LookupEvents");
+            let answer = trail.history.lookup(&input, &call.scope.region);
             Some(ok(&call.service.json_version, &answer))
         }
         "lambda" if call.operation == "Invoke" => invoke(trail, call, asked, &raw).await,

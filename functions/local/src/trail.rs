@@ -19,6 +19,7 @@ use crate::activity::{Activity, Running};
 use crate::bus::Bus;
 use crate::encoder;
 use crate::fault::{self, FaultAction, Faults};
+use crate::history::History;
 use crate::http::{self, Answer, Asked, Http, Reply, Server};
 use crate::identity::Identities;
 use crate::local_api;
@@ -41,6 +42,7 @@ pub(crate) struct Trail {
     pub(crate) wire: Wire,
     pub(crate) faults: Faults,
     pub(crate) bus: Bus,
+    pub(crate) history: History,
     pub(crate) activity: Activity,
     pub(crate) queues: Mutex<HashMap<String, Queue>>,
     pub(crate) functions: Mutex<HashMap<String, Function>>,
@@ -86,6 +88,7 @@ impl Trail {
             wire: Wire::new(),
             faults: Faults::default(),
             bus: Bus::new(),
+            history: History::default(),
             activity: Activity::new(),
             queues: Mutex::default(),
             functions: Mutex::default(),
@@ -348,6 +351,8 @@ async fn record_all(trail: std::sync::Weak<Trail>, mut jobs: mpsc::UnboundedRece
     while let Some(job) = jobs.recv().await {
         let Some(trail) = trail.upgrade() else { return };
         let event = trail.record(&job).await;
-        trail.bus.put(&event);
+        if trail.history.keep(&event) {
+            trail.bus.put(&event);
+        }
     }
 }

@@ -11,7 +11,7 @@ use undrift_core::kind::{Call, Effect, Kinds, Lookup, ResourceRef};
 use undrift_core::name::{KindId, PolicyId, ResourceId};
 use undrift_core::plan::Plan;
 use undrift_core::policy::{Bundle, Severity};
-use undrift_core::weigh::{Occurred, Weighed};
+use undrift_core::weigh::{Noticed, Occurred, Weighed};
 
 /// How many elements are followed, by one judge.
 const FOLLOWED: usize = 500_000;
@@ -146,7 +146,11 @@ impl<'c> Court<'c> {
         let occurred: Vec<Occurred<'_>> = case
             .changes
             .iter()
-            .map(|(_, change, effect)| Occurred { change, effect })
+            .map(|(_, change, effect)| Occurred {
+                change,
+                effect,
+                noticed: Noticed::ByEvent,
+            })
             .collect();
         let now = Circumstances {
             bundle: self.bundle,

@@ -59,6 +59,11 @@ impl Kind for AccountBlock {
         true
     }
 
+    /// The account is no resource there.
+    fn lookup_name(&self, _: &ResourceRef) -> Option<String> {
+        None
+    }
+
     fn arn(&self) -> &'static str {
         "arn:${Partition}:s3:::account/${Id}"
     }

@@ -206,6 +206,7 @@ fn created(request: &Value) -> Effect {
 const BUCKETS: &str = "arn:${Partition}:s3:::*";
 
 const RIGHTS: &[Right] = &[
+    Right::new("s3:ListAllMyBuckets", "*", Need::List),
     Right::new("s3:GetBucketAcl", BUCKETS, Need::Read).of_own_account(),
     Right::new("s3:GetBucketPolicy", BUCKETS, Need::Read).of_own_account(),
     Right::new("s3:GetBucketPublicAccessBlock", BUCKETS, Need::Read).of_own_account(),

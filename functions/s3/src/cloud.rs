@@ -1,10 +1,10 @@
 //! Amazon S3 as the engine's cloud: buckets through one client, the account through another.
 
 use aws_sdk_s3control::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
-use undrift_aws::client::malformed;
+use undrift_aws::client::{listed, malformed};
 use undrift_core::kind::{Call, ResourceRef};
 use undrift_core::name::{KindId, ResourceId};
-use undrift_engine::port::{CallError, Cloud, Seen, Sent};
+use undrift_engine::port::{CallError, Cloud, Listed, Place, Seen, Sent};
 
 use crate::{account_block, bucket};
 
@@ -55,6 +55,19 @@ impl Cloud for S3 {
         match resource.kind.as_str() {
             bucket::KIND => bucket::live::read(self, resource).await,
             _ => account_block::live::read(&self.control, resource).await,
+        }
+    }
+
+    async fn list(
+        &self,
+        kind: &KindId,
+        place: &Place,
+        from: Option<&str>,
+    ) -> Result<Listed, CallError> {
+        match kind.as_str() {
+            bucket::KIND => bucket::live::list_all(&self.s3, place, from).await,
+            // There is one, and it is the account.
+            _ => listed("list", [Some(place.account.as_str())], None),
         }
     }
 

@@ -10,12 +10,13 @@ use tokio::process::Command;
 use undrift_local::{Account, Group};
 
 /// The packages that are functions, each with a binary of its name and a feature `aws`.
-const FUNCTIONS: [&str; 5] = [
+const FUNCTIONS: [&str; 6] = [
     "undrift-cloudtrail",
     "undrift-ec2",
     "undrift-iam",
     "undrift-notify",
     "undrift-s3",
+    "undrift-sweep",
 ];
 
 /// The functions' binaries, by name.

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use undrift_core::plan::Moved;
 use undrift_core::record::{ChangeKey, Record};
 use undrift_local::{Client, Credentials, Models, Options, Venv};
+use undrift_sweep::state::{Progress, State};
 
 use crate::journal;
-use crate::stack::{StackError, undo_role};
+use crate::stack::{SWEEP_ROLE, StackError, undo_role};
 
 /// What Undrift wrote into a running local account, and the way to take a revert back.
 #[derive(Debug, Clone)]
@@ -83,6 +84,33 @@ impl Ledger {
             .await?;
         Ok(understood(&payload(&answer))?)
     }
+}
+
+impl Ledger {
+    /// Asks the sweep to go on for a while. `state`: where a dry run stands.
+    pub async fn sweep(
+        &self,
+        begin: bool,
+        dry_run: bool,
+        state: Option<&State>,
+    ) -> Result<Progress, StackError> {
+        let request = sweep_request(begin, dry_run, state).to_string();
+        let input = json!({"FunctionName": SWEEP_ROLE, "Payload": STANDARD.encode(request)});
+        let answer = self.client.call("lambda", "Invoke", input).await?;
+        Ok(swept(&payload(&answer))?)
+    }
+}
+
+pub(crate) fn sweep_request(begin: bool, dry_run: bool, state: Option<&State>) -> Value {
+    json!({"undrift": "sweep", "begin": begin, "dry_run": dry_run, "state": state})
+}
+
+pub(crate) fn swept(answer: &Value) -> Result<Progress, journal::ReadError> {
+    let progress = answer
+        .get("sweep")
+        .cloned()
+        .unwrap_or_else(|| answer.clone());
+    Ok(serde_json::from_value(progress)?)
 }
 
 /// The request that takes a revert back: the same for one record however often it is asked.

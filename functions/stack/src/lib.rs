@@ -4,6 +4,8 @@
 //! What the SAM template is for an account, this is for the local one; `undrift demo`,
 //! `undrift local` and the end-to-end tests all stand on it.
 
+pub use undrift_engine::sweep::Finding;
+
 mod build;
 mod journal;
 mod ledger;
@@ -16,3 +18,4 @@ pub use journal::ReadError;
 pub use ledger::{Ledger, Undone};
 pub use notices::{CHANNEL, everything};
 pub use stack::{Deployment, Service, Stack, StackError};
+pub use undrift_sweep::state::Progress;

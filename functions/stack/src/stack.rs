@@ -4,22 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use undrift_core::policy::{Mode, Settings};
+use undrift_core::policy::Mode;
 use undrift_core::record::{ChangeKey, Record};
 use undrift_documents::Documents;
 use undrift_local::{
     Account, ApiError, Client, Function, FunctionError, FunctionSpec, LocalError, LogSink, Queue,
     QueueOptions, Slack,
 };
+use undrift_sweep::state::Progress;
 
 use crate::journal::ReadError;
-use crate::ledger::{Ledger, Undone, understood, undo_request};
+use crate::ledger::{Ledger, Undone, sweep_request, swept, understood, undo_request};
 use crate::notices::Notices;
 use crate::table;
 use crate::{Binaries, BuildError};
 
 /// The role that tells people.
 const NOTIFY_ROLE: &str = "undrift-notify";
+
+/// The role that has everything looked at.
+pub(crate) const SWEEP_ROLE: &str = "undrift-sweep";
 
 /// Services whose events CloudTrail records in one region only: elsewhere their functions would
 /// wait for nothing (CloudTrail User Guide, "Global service events").
@@ -36,10 +40,13 @@ pub struct Deployment {
     pub root: PathBuf,
     /// The functions.
     pub binaries: Binaries,
-    /// Changes to the settings; by default the deployment reverts.
-    pub settings: Box<dyn FnOnce(&mut Settings) + Send>,
+    /// Changes to the tree's documents before they are deployed: none by default.
+    pub documents: Box<dyn FnOnce(&mut Documents) + Send>,
     /// Where the functions' log lines go, besides their logs.
     pub log: Option<LogSink>,
+    /// How long an event may take until the event history shows it. The local account's are there
+    /// at once.
+    pub history_lag: std::time::Duration,
 }
 
 impl Deployment {
@@ -49,8 +56,9 @@ impl Deployment {
         Self {
             root: root.to_owned(),
             binaries,
-            settings: Box::new(|_| {}),
+            documents: Box::new(|_| {}),
             log: None,
+            history_lag: std::time::Duration::ZERO,
         }
     }
 }
@@ -120,6 +128,44 @@ fn services(documents: &Documents, region: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// How long the sweep may take at once.
+const SWEEP_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(2);
+
+/// The environment of the function that has everything looked at.
+fn sweeping<'s>(
+    services: impl Iterator<Item = &'s String>,
+    history_lag: std::time::Duration,
+) -> Vec<(String, String)> {
+    let functions: Vec<String> = services.map(|s| revert_role(s)).collect();
+    let environment = [
+        ("UNDRIFT_TABLE", table::TABLE.to_owned()),
+        ("UNDRIFT_SWEEP_FUNCTIONS", functions.join(",")),
+        (
+            "UNDRIFT_HISTORY_LAG_SECONDS",
+            history_lag.as_secs().to_string(),
+        ),
+    ];
+    environment.map(|(n, v)| (n.to_owned(), v)).to_vec()
+}
+
+/// Has each function's events put on its queue.
+fn add_rules(
+    account: &Account,
+    documents: &Documents,
+    services: &BTreeMap<String, Service>,
+    gaps: &Queue,
+) -> Result<(), StackError> {
+    let kinds = undrift_documents::kinds();
+    for rule in undrift_documents::events::patterns(&documents.enabled(), kinds) {
+        let service = services.get(&rule.service).map(|s| &s.queue);
+        let gap = (rule.service == undrift_documents::events::SWEEP).then_some(gaps);
+        if let Some(queue) = service.or(gap) {
+            account.add_rule(&rule.name, &rule.pattern, queue)?;
+        }
+    }
+    Ok(())
+}
+
 /// Undrift in the local account.
 pub struct Stack {
     admin: Client,
@@ -127,6 +173,8 @@ pub struct Stack {
     pub services: BTreeMap<String, Service>,
     /// The function that tells people.
     pub notify: Function,
+    /// The function that has everything looked at.
+    pub sweep: Function,
     /// The workspace that notices are posted to.
     pub slack: Slack,
     inbox: String,
@@ -143,7 +191,7 @@ impl Stack {
                 StackError::Documents(lines.join("\n"))
             })?;
         documents.settings.deployment = Some(Mode::Revert);
-        (deployment.settings)(&mut documents.settings);
+        (deployment.documents)(&mut documents);
         let admin = account.admin();
         let notices = Notices::make(&admin, &mut documents.settings).await?;
         let stream = table::table(&admin).await?;
@@ -206,12 +254,14 @@ impl Stack {
         let notify = spec(NOTIFY_ROLE, NOTIFY_ROLE, told, 2)?;
         let notify = account.run_function(notify).await?;
 
-        let kinds = undrift_documents::kinds();
-        for rule in undrift_documents::events::patterns(&documents.enabled(), kinds) {
-            if let Some(service) = services.get(&rule.service) {
-                account.add_rule(&rule.name, &rule.pattern, &service.queue)?;
-            }
-        }
+        let environment = sweeping(services.keys(), deployment.history_lag);
+        let mut sweep = spec(SWEEP_ROLE, SWEEP_ROLE, environment, 1)?;
+        sweep.timeout = SWEEP_TIMEOUT;
+        let sweep = account.run_function(sweep).await?;
+        let gaps = account.queue(SWEEP_ROLE, queue_options(100));
+        account.map_queue(&gaps, &sweep, 1);
+
+        add_rules(account, &documents, &services, &gaps)?;
         for service in services.values() {
             account.map_queue(&service.queue, &service.revert, BATCH);
         }
@@ -225,6 +275,7 @@ impl Stack {
             admin,
             services,
             notify,
+            sweep,
             slack: notices.slack,
             inbox: notices.inbox,
             documents,
@@ -286,6 +337,21 @@ impl Stack {
         };
         let request = undo_request(record, by, reason);
         Ok(understood(&service.undo.invoke(&request).await?)?)
+    }
+
+    /// Sweeps once, to its end; what came of each invocation.
+    pub async fn sweep(&self, dry_run: bool) -> Result<Vec<Progress>, StackError> {
+        let mut all: Vec<Progress> = Vec::new();
+        loop {
+            let state = all.last().and_then(|p| p.state.as_ref());
+            let request = sweep_request(all.is_empty(), dry_run, state);
+            let progress = swept(&self.sweep.invoke(&request).await?)?;
+            let finished = progress.finished && (progress.waiting == 0 || dry_run);
+            all.push(progress);
+            if finished {
+                return Ok(all);
+            }
+        }
     }
 
     /// What the functions that revert said so far.

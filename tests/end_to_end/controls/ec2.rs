@@ -208,9 +208,8 @@ impl Control for Tokenless {
     const NAMED: bool = false;
 
     async fn make(by: &Client, _: &str) -> String {
-        let images = call(by, "ec2", "DescribeImages", json!({})).await;
-        let run =
-            json!({"ImageId": text(&images, "/Images/0/ImageId"), "MinCount": 1, "MaxCount": 1});
+        let image = call(by, "ec2", "RegisterImage", json!({"Name": "base"})).await;
+        let run = json!({"ImageId": text(&image, "/ImageId"), "MinCount": 1, "MaxCount": 1});
         let ran = call(by, "ec2", "RunInstances", run).await;
         let id = text(&ran, "/Instances/0/InstanceId");
         undrift_tests::sandbox::next_second().await;

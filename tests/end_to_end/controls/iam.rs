@@ -406,6 +406,8 @@ impl Key {
 impl Control for Key {
     const POLICY: &str = "iam-access-key-created-for-another-user";
     const REGION: &str = "us-east-1";
+    // Only the record tells who made it.
+    const SEEN: bool = false;
     // Keys have ids of AWS's.
     const NAMED: bool = false;
 

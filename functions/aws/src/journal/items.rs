@@ -55,6 +55,7 @@ pub fn record_item(record: &Record, now: Timestamp) -> Result<Item, ItemError> {
     let actor = match &record.cause {
         Cause::Change(change) => change.actor.key().to_owned(),
         Cause::Undo { by, .. } => by.clone(),
+        Cause::Sweep { .. } => String::new(),
     };
     let end = now.saturating_add(RECORD_LIFE).unwrap_or(now).as_second();
     let key = of_revision(&record.key, record.revision);

@@ -12,6 +12,7 @@
 //! | the message of those repeats on one resource | the same | `post#<channel>#<sha256 of the resource>` |
 //! | a cap's counter | `cap#<of>#<name>#<window's begin>` | `count` |
 //! | a message that was not understood | `rejected#<sha256>` | `message` |
+//! | where the sweep stands | `sweep#<region>` | `state` |
 //!
 //! Event ids and resource ids hold no `#`, so no two things share a key. `DynamoDB` allows 2048
 //! bytes for the partition key and 1024 for the sort key; the longest here is below 1400.
@@ -20,6 +21,7 @@ use super::post::Thread;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use undrift_core::kind::ResourceRef;
+use undrift_core::name::Region;
 use undrift_core::notice::{Repeats, word};
 use undrift_core::record::ChangeKey;
 use undrift_engine::port::CapKey;
@@ -201,6 +203,15 @@ pub fn of_rejected(digest: &str) -> Key {
     Key {
         pk: format!("rejected#{digest}"),
         sk: "message".to_owned(),
+    }
+}
+
+/// The key of where the sweep of a region stands.
+#[must_use]
+pub fn of_sweep(region: &Region) -> Key {
+    Key {
+        pk: format!("sweep#{region}"),
+        sk: "state".to_owned(),
     }
 }
 

@@ -26,9 +26,9 @@ pub(crate) struct Args {
 }
 
 /// A role and what it needs. Reverting never needs what undoing does: undoing opens again.
-const ROLES: [(&str, [Need; 2]); 2] = [
-    ("revert", [Need::Read, Need::Revert]),
-    ("undo", [Need::Read, Need::Undo]),
+const ROLES: [(&str, &[Need]); 2] = [
+    ("revert", &[Need::Read, Need::List, Need::Revert]),
+    ("undo", &[Need::Read, Need::Undo]),
 ];
 
 impl Args {
@@ -47,7 +47,7 @@ impl Args {
         Ok(Ending::Fine)
     }
 
-    fn policy(&self, rights: &[Right], needs: [Need; 2]) -> Value {
+    fn policy(&self, rights: &[Right], needs: &[Need]) -> Value {
         let mut by_resource: BTreeMap<(String, bool), BTreeSet<&str>> = BTreeMap::new();
         for right in rights.iter().filter(|r| needs.contains(&r.need)) {
             let on = (self.fill(right.resource), right.of_own_account);

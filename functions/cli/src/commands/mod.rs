@@ -8,10 +8,12 @@ mod explain;
 mod iam;
 mod init;
 mod local;
+mod policies;
 mod records;
 mod replay;
 mod schema;
 mod show;
+mod sweep;
 mod test;
 mod undo;
 
@@ -46,9 +48,11 @@ commands! {
     Records(records),
     Show(show),
     Undo(undo),
+    Sweep(sweep),
     Init(init),
     Check(check),
     Test(test),
+    Policies(policies),
     Replay(replay),
     Explain(explain),
     Schema(schema),

@@ -2,9 +2,10 @@
 
 use aws_sdk_cloudtrail::Client;
 use serde_json::Value;
-use undrift_aws::client::{AnswerDate, classify, found, malformed};
+use undrift_aws::client::{AnswerDate, classify, found, listed, malformed};
 use undrift_core::kind::{Call, Facet, Image, ResourceRef};
-use undrift_engine::port::{CallError, Seen, Sent};
+use undrift_core::name::Arn;
+use undrift_engine::port::{CallError, Listed, Place, Seen, Sent};
 
 use super::{LOGGING, Trail, logging};
 
@@ -62,4 +63,25 @@ pub(crate) async fn send(client: &Client, call: &Call) -> Result<Sent, CallError
         _ => return Err(malformed(&operation, name, "this is no call of a plan")),
     };
     Ok(Sent { request_id })
+}
+
+/// The trails of the account whose home is here, all at once (an account has at most five per
+/// Region: CloudTrail User Guide, "Quotas"). Neither shadows of other Regions' trails nor an
+/// organization's, which is the management account's.
+pub(crate) async fn list(client: &Client, place: &Place) -> Result<Listed, CallError> {
+    let operation = "cloudtrail:DescribeTrails";
+    let answer = client
+        .describe_trails()
+        .include_shadow_trails(false)
+        .send()
+        .await
+        .map_err(|e| classify(&e, operation, "all trails"))?;
+    let home = |t: &&aws_sdk_cloudtrail::types::Trail| {
+        let here = t.home_region().is_none_or(|r| r == place.region.as_str());
+        let arn = t.trail_arn().and_then(|arn| Arn::parse(arn).ok());
+        let ours = arn.and_then(|arn| arn.account());
+        here && ours.is_none_or(|a| a == place.account)
+    };
+    let trails = answer.trail_list().iter().filter(home);
+    listed(operation, trails.map(|t| t.name()), None)
 }

@@ -157,6 +157,8 @@ impl Right {
 pub enum Need {
     /// Reading live state.
     Read,
+    /// Listing what there is, for the sweep.
+    List,
     /// Reverting.
     Revert,
     /// Undoing a revert: never in the revert role.
@@ -314,6 +316,14 @@ pub trait Kind: Send + Sync {
         from: &Image,
         to: &Image,
     ) -> Result<Vec<Step>, KindError>;
+
+    /// What CloudTrail's event history lists its resources under (`ResourceName` of
+    /// `LookupEvents`); `None`: under nothing, so that events are found by their names alone.
+    /// The default: the last part of its id.
+    fn lookup_name(&self, resource: &ResourceRef) -> Option<String> {
+        let id = resource.id.as_str();
+        Some(id.rsplit('/').next().unwrap_or(id).to_owned())
+    }
 
     /// The rights its reads and steps need.
     fn rights(&self) -> &'static [Right];

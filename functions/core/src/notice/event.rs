@@ -103,6 +103,7 @@ impl Cut {
                 let undo = json!({"of": key(of), "by": self.text(by), "reason": self.text(reason)});
                 add("undo", Some(undo));
             }
+            Cause::Sweep { since } => add("sweep", Some(json!({"since": since}))),
         }
         add("severity", record.severity().map(|s| word(s).into()));
         add("open_for_ms", record.open_for().map(Into::into));

@@ -114,6 +114,13 @@ impl Exemptions {
             .filter(|e| e.from.is_none_or(|f| f <= now) && now < e.until)
             .max_by_key(|e| e.until)
     }
+
+    /// An undo once exempted the finding, even if that is over: somebody wanted it so.
+    #[must_use]
+    pub fn undone(&self, finding: Finding<'_>) -> bool {
+        let undo = |e: &&Exemption| e.source == ExemptionSource::Undo;
+        self.0.iter().filter(undo).any(|e| e.covers.holds(finding))
+    }
 }
 
 impl Scope {

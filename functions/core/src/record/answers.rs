@@ -64,7 +64,13 @@ impl Record {
             },
             Answer {
                 question: "When did it happen?",
-                answer: when(self.happened()),
+                answer: match self.cause {
+                    Cause::Sweep { since: None } => "before Undrift first saw it".to_owned(),
+                    Cause::Sweep { since: Some(since) } => {
+                        format!("after {}, before it was seen", time(since))
+                    }
+                    _ => when(self.happened()),
+                },
             },
             Answer {
                 question: "When was it seen?",
@@ -104,6 +110,7 @@ impl Record {
     fn who(&self) -> String {
         match &self.cause {
             Cause::Undo { by, reason, .. } => format!("{by}, by `undrift undo`: {reason}"),
+            Cause::Sweep { .. } => "not known: no event tells; the sweep found it".to_owned(),
             Cause::Change(change) => {
                 let actor = &change.actor;
                 let arn = actor

@@ -7,9 +7,11 @@ use jiff::Timestamp;
 
 use super::Occurred;
 use crate::decide::{Circumstances, exempt};
-use crate::judge::{Viewed, findings};
+use crate::judge::{Assessment, Evidence, Located, Standing, Verdict, Viewed, findings};
 use crate::kind::{Effect, Element, ElementPath, FacetName, Image, Kind, ResourceRef, Touch};
+use crate::name::AccountId;
 use crate::observe::{History, after, of};
+use crate::policy::BundledPolicy;
 
 /// A facet's state before a change, and the time of the newest change in it.
 type Before = BTreeMap<FacetName, (Image, Timestamp)>;
@@ -111,6 +113,37 @@ pub(super) fn taken(
         }
     }
     taken
+}
+
+/// What a change wrote down once more, and made wrong by what it left out: a statement for
+/// everybody whose guarding `Deny` is gone.
+pub(super) fn exposed(
+    policy: &BundledPolicy,
+    kind: &dyn Kind,
+    (live, before, account): (&Image, &Before, &AccountId),
+    brought: &[&Located],
+    said: &mut Assessment,
+) {
+    let mut was = live.clone();
+    for (image, _) in before.values() {
+        was.replace(image);
+    }
+    let restated = |e: &Evidence| {
+        let is_it = |l: &&&Located| l.path == e.path && l.standing == Standing::Own;
+        let same = |l: &&Located| l.before.as_ref().is_some_and(Option::is_some) && !l.is_altered();
+        before.contains_key(&e.path.facet) && brought.iter().filter(is_it).any(same)
+    };
+    if !said.older.iter().any(restated) {
+        return;
+    }
+    let then = findings(policy, kind, &Viewed::of(&was, account)).wrong;
+    let new = |e: &Evidence| restated(e) && !then.iter().any(|w| w.path == e.path);
+    let (new, older): (Vec<_>, Vec<_>) = said.older.drain(..).partition(new);
+    said.older = older;
+    if !new.is_empty() {
+        said.verdict = Verdict::Violated;
+        said.evidence.extend(new);
+    }
 }
 
 /// No policy of the kind finds anything in it that no exemption covers.

@@ -7,9 +7,9 @@ use aws_sdk_ec2::types::{
     InstanceMetadataProtocolState, InstanceMetadataTagsState, InstanceStateName, Reservation,
 };
 use serde_json::{Value, json};
-use undrift_aws::client::{AnswerDate, classify, malformed};
+use undrift_aws::client::{AnswerDate, LISTED, classify, listed, malformed};
 use undrift_core::kind::{Call, Facet, FacetName, Image, KindError, ResourceRef};
-use undrift_engine::port::{CallError, ErrorClass, Seen, Sent};
+use undrift_engine::port::{CallError, ErrorClass, Listed, Seen, Sent};
 
 use super::{MODIFY, OPTIONS, option};
 
@@ -114,4 +114,21 @@ pub(crate) async fn send(client: &Client, call: &Call) -> Result<Sent, CallError
     Ok(Sent {
         request_id: answer.request_id().map(str::to_owned),
     })
+}
+
+/// A page of the account's instances; of one that is gone nothing will be read.
+pub(crate) async fn list(client: &Client, from: Option<&str>) -> Result<Listed, CallError> {
+    let operation = "ec2:DescribeInstances";
+    let page = client
+        .describe_instances()
+        .max_results(LISTED)
+        .set_next_token(from.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|e| classify(&e, operation, "all instances"))?;
+    let ids = {
+        let all = page.reservations().iter().flat_map(Reservation::instances);
+        all.map(aws_sdk_ec2::types::Instance::instance_id)
+    };
+    listed(operation, ids, page.next_token())
 }

@@ -9,10 +9,10 @@ use aws_sdk_ec2::types::{
 };
 use ipnet::IpNet;
 use serde_json::Value;
-use undrift_aws::client::{AnswerDate, classify, malformed};
+use undrift_aws::client::{AnswerDate, LISTED, classify, listed, malformed};
 use undrift_core::kind::{Call, Facet, FacetName, Image, ResourceRef};
 use undrift_core::name::ResourceId;
-use undrift_engine::port::{CallError, ErrorClass, Seen, Sent};
+use undrift_engine::port::{CallError, ErrorClass, Listed, Seen, Sent};
 
 use super::rule::{Rule, Source};
 use super::{EGRESS, INGRESS};
@@ -369,4 +369,21 @@ fn port(value: &Value, member: &str) -> Option<i32> {
         .get(member)?
         .as_i64()
         .and_then(|n| i32::try_from(n).ok())
+}
+
+/// A page of the account's groups.
+pub(crate) async fn list(client: &Client, from: Option<&str>) -> Result<Listed, CallError> {
+    let operation = "ec2:DescribeSecurityGroups";
+    let page = client
+        .describe_security_groups()
+        .max_results(LISTED)
+        .set_next_token(from.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|e| classify(&e, operation, "all security groups"))?;
+    let ids = page
+        .security_groups()
+        .iter()
+        .map(aws_sdk_ec2::types::SecurityGroup::group_id);
+    listed(operation, ids, page.next_token())
 }

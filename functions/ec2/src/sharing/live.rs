@@ -6,9 +6,9 @@ use aws_sdk_ec2::types::{
     PermissionGroup, SnapshotAttributeName,
 };
 use serde_json::Value;
-use undrift_aws::client::{AnswerDate, classify, malformed};
+use undrift_aws::client::{AnswerDate, LISTED, classify, listed, malformed};
 use undrift_core::kind::{Call, Facet, FacetName, Image, ResourceRef};
-use undrift_engine::port::{CallError, ErrorClass, Seen, Sent};
+use undrift_engine::port::{CallError, ErrorClass, Listed, Seen, Sent};
 
 use super::{SHARED_WITH, share};
 
@@ -164,4 +164,43 @@ fn strings(input: &Value, member: &str) -> Option<Vec<String>> {
             .filter_map(|v| v.as_str().map(str::to_owned))
             .collect(),
     )
+}
+
+/// A page of the account's own snapshots.
+pub(crate) async fn list_snapshots(
+    client: &Client,
+    from: Option<&str>,
+) -> Result<Listed, CallError> {
+    let operation = "ec2:DescribeSnapshots";
+    let page = client
+        .describe_snapshots()
+        .max_results(LISTED)
+        .owner_ids("self")
+        .set_next_token(from.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|e| classify(&e, operation, "all snapshots"))?;
+    let ids = page
+        .snapshots()
+        .iter()
+        .map(aws_sdk_ec2::types::Snapshot::snapshot_id);
+    listed(operation, ids, page.next_token())
+}
+
+/// A page of the account's own images.
+pub(crate) async fn list_images(client: &Client, from: Option<&str>) -> Result<Listed, CallError> {
+    let operation = "ec2:DescribeImages";
+    let page = client
+        .describe_images()
+        .max_results(LISTED)
+        .owners("self")
+        .set_next_token(from.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|e| classify(&e, operation, "all images"))?;
+    let ids = page
+        .images()
+        .iter()
+        .map(aws_sdk_ec2::types::Image::image_id);
+    listed(operation, ids, page.next_token())
 }

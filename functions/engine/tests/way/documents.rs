@@ -144,3 +144,85 @@ async fn an_undo_does_not_write_over_it_either() {
     assert!(matches!(undone, Ok(Undone::Done(_))), "{undone:?}");
     assert_eq!(trusted(&world), ["*", ONE, TWO, THREE]);
 }
+
+/// Everybody may read; whoever comes from outside the organization is denied, if so wanted.
+fn guarded(is: bool) -> String {
+    let mut statements = vec![json!({"Sid": "All", "Effect": "Allow", "Principal": "*",
+        "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"})];
+    if is {
+        statements.push(json!({"Sid": "Guard", "Effect": "Deny", "Principal": "*",
+            "Action": "s3:*", "Resource": "arn:aws:s3:::b/*",
+            "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}}));
+    }
+    json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+}
+
+fn wrote(event: &str, at: i64, text: &str) -> Change {
+    let document: Value = serde_json::from_str(text).unwrap();
+    let request = json!({"bucketName": BUCKET, "bucketPolicy": document});
+    let mut put = change(event, at, "PutBucketPolicy", request, Value::Null);
+    put.source = "s3.amazonaws.com".to_owned().try_into().unwrap();
+    put
+}
+
+#[tokio::test]
+async fn a_guard_that_is_left_out_is_put_back() {
+    let world = World::with(&[]);
+    *world.now.lock().unwrap() = time(11);
+    put(&world, &guarded(true));
+    world.deliver(&[wrote("first", 10, &guarded(true))]).await;
+    *world.now.lock().unwrap() = time(100);
+    put(&world, &guarded(false));
+    world.deliver(&[wrote("bad", 99, &guarded(false))]).await;
+    let record = world.record("bad");
+    assert_eq!(record.outcome.kind, OutcomeKind::Reverted, "{record:#?}");
+    assert_eq!(live(&world), guarded(true));
+    let writes = record.plan.unwrap().writes;
+    assert_eq!(writes.len(), 1, "only the guard: {writes:#?}");
+    assert_eq!(record.own.len(), 1);
+    // Who writes it once more without the guard, when it was gone already, takes nothing away.
+    let world = World::with(&[]);
+    *world.now.lock().unwrap() = time(11);
+    put(&world, &guarded(false));
+    world.deliver(&[wrote("first", 1, &guarded(false))]).await;
+    *world.now.lock().unwrap() = time(100);
+    world.deliver(&[wrote("again", 99, &guarded(false))]).await;
+    assert_eq!(world.record("again").outcome.kind, OutcomeKind::Left);
+}
+
+#[tokio::test]
+async fn a_guard_whose_leaving_out_no_event_told_is_missed_and_put_back_or_proposed() {
+    for told in [true, false] {
+        let world = World::with(&[]);
+        *world.now.lock().unwrap() = time(11);
+        put(&world, &guarded(true));
+        world.deliver(&[wrote("first", 10, &guarded(true))]).await;
+        *world.now.lock().unwrap() = time(100);
+        put(&world, &guarded(false));
+        let bucket = world.record("first").key.resource;
+        let events = if told {
+            vec![wrote("bad", 99, &guarded(false))]
+        } else {
+            Vec::new()
+        };
+        let deadline = world.now() + jiff::SignedDuration::from_secs(20);
+        let engine = world.engine();
+        let ended = engine
+            .missed(&bucket, events, true, deadline)
+            .await
+            .unwrap();
+        let undrift_engine::sweep::Explained::Ended(findings) = ended else {
+            panic!("{ended:?}")
+        };
+        let [found] = findings.as_slice() else {
+            panic!("{findings:#?}")
+        };
+        let (outcome, stands) = if told {
+            (OutcomeKind::Reverted, true)
+        } else {
+            (OutcomeKind::Proposed, false)
+        };
+        assert_eq!(found.outcome, Some(outcome), "{found:?}");
+        assert_eq!(live(&world), guarded(stands));
+    }
+}

@@ -14,5 +14,6 @@ mod before;
 mod cases;
 mod documents;
 mod hostile;
+mod sweep;
 mod takeover;
 mod world;

@@ -13,7 +13,7 @@ use undrift_core::policy::{Bundle, Exemptions, Policy, Settings};
 use undrift_core::record::{ChangeKey, Record, Worker};
 use undrift_engine::port::{
     CallError, CapKey, Claim, Claimed, Clock, Close, Closed, Cloud, ErrorClass, Journal,
-    JournalError, Known, Seen, Sent, Switch,
+    JournalError, Known, Listed, Place, Seen, Sent, Switch,
 };
 use undrift_engine::{Disposition, Engine};
 
@@ -252,6 +252,29 @@ impl Cloud for &World {
                 .get(resource.id.as_str())
                 .cloned(),
             at: self.now() + SignedDuration::from_secs(1),
+        })
+    }
+
+    async fn list(
+        &self,
+        kind: &KindId,
+        _: &Place,
+        from: Option<&str>,
+    ) -> Result<Listed, CallError> {
+        if kind.as_str() != "ec2/security-group" {
+            return Ok(Listed::default());
+        }
+        let groups = self.groups.lock().unwrap();
+        let mut ids = groups
+            .keys()
+            .skip_while(|id| from.is_some_and(|f| id.as_str() < f));
+        let page: Vec<_> = ids.by_ref().take(2).collect();
+        Ok(Listed {
+            ids: page
+                .iter()
+                .map(|id| ResourceId::parse(id).unwrap())
+                .collect(),
+            next: ids.next().cloned(),
         })
     }
 

@@ -1,11 +1,12 @@
 //! Access keys through the SDK: reading them, and sending the call of a plan.
 
 use aws_sdk_iam::Client;
+use aws_sdk_iam::operation::list_access_keys::ListAccessKeysOutput;
 use aws_sdk_iam::types::StatusType;
 use serde_json::Value;
-use undrift_aws::client::{AnswerDate, classify, found, malformed};
+use undrift_aws::client::{AnswerDate, LISTED, classify, found, listed, malformed};
 use undrift_core::kind::{Call, Facet, Image, ResourceRef};
-use undrift_engine::port::{CallError, Seen, Sent};
+use undrift_engine::port::{CallError, Listed, Seen, Sent};
 
 use super::{STATUS, names, status};
 
@@ -55,4 +56,36 @@ pub(crate) async fn send(client: &Client, call: &Call) -> Result<Sent, CallError
     Ok(Sent {
         request_id: answer.request_id().map(str::to_owned),
     })
+}
+
+/// The keys of a page of users. IAM has no list of all keys.
+pub(crate) async fn list(client: &Client, from: Option<&str>) -> Result<Listed, CallError> {
+    let page = client
+        .list_users()
+        .max_items(LISTED)
+        .set_marker(from.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|e| classify(&e, "iam:ListUsers", "all users"))?;
+    let mut ids = Vec::new();
+    for user in page.users() {
+        let operation = "iam:ListAccessKeys";
+        let name = user.user_name();
+        let answer = client.list_access_keys().user_name(name).send().await;
+        let answer = found(answer.map_err(|e| classify(&e, operation, name)))?;
+        for key in answer
+            .iter()
+            .flat_map(ListAccessKeysOutput::access_key_metadata)
+        {
+            let key = key.access_key_id();
+            let key = key.ok_or_else(|| malformed(operation, name, "one has no id"))?;
+            ids.push(format!("{name}/{key}"));
+        }
+    }
+    let next = page.marker().filter(|_| page.is_truncated());
+    listed(
+        "iam:ListAccessKeys",
+        ids.iter().map(|id| Some(id.as_str())),
+        next,
+    )
 }

@@ -1,5 +1,6 @@
 //! Users, roles and groups through the SDK: reading them, and sending the calls of a plan.
 
+mod list;
 mod send;
 
 use aws_sdk_iam::Client;
@@ -13,6 +14,7 @@ use super::{ATTACHED, GROUPS, INLINE, Sort, TRUST, attached, group, inline};
 use crate::managed_policy::live::in_force;
 use crate::text::decoded;
 
+pub(crate) use list::list;
 pub(crate) use send::send;
 
 /// What one may do, and who may be it. Documents of inline and of a customer's managed policies

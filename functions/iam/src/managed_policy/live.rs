@@ -1,11 +1,12 @@
 //! Managed policies through the SDK: reading them, and sending the call of a plan.
 
 use aws_sdk_iam::Client;
+use aws_sdk_iam::types::PolicyScopeType;
 use futures_util::future::join;
 use serde_json::Value;
-use undrift_aws::client::{AnswerDate, classify, found, malformed};
+use undrift_aws::client::{AnswerDate, LISTED, classify, found, listed, malformed};
 use undrift_core::kind::{Call, Facet, Image, ResourceRef};
-use undrift_engine::port::{CallError, Seen, Sent};
+use undrift_engine::port::{CallError, Listed, Seen, Sent};
 
 use super::{DEFAULT, ManagedPolicy, VERSIONS, default, version};
 use crate::text::decoded;
@@ -128,4 +129,26 @@ pub(crate) async fn send(client: &Client, call: &Call) -> Result<Sent, CallError
         answer.request_id().map(str::to_owned)
     };
     Ok(Sent { request_id })
+}
+
+/// A page of the account's own policies.
+pub(crate) async fn list(client: &Client, from: Option<&str>) -> Result<Listed, CallError> {
+    let operation = "iam:ListPolicies";
+    let page = client
+        .list_policies()
+        .scope(PolicyScopeType::Local)
+        .max_items(LISTED)
+        .set_marker(from.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|e| classify(&e, operation, "all policies"))?;
+    let ids = page.policies().iter().map(|p| {
+        let (_, id) = p.arn()?.split_once(":policy/")?;
+        Some(id)
+    });
+    listed(
+        operation,
+        ids,
+        page.marker().filter(|_| page.is_truncated()),
+    )
 }

@@ -6,9 +6,9 @@ use aws_sdk_s3::types::{
 };
 use futures_util::future::join;
 use serde_json::Value;
-use undrift_aws::client::{AnswerDate, classify, found, malformed};
+use undrift_aws::client::{AnswerDate, LISTED, classify, found, listed, malformed};
 use undrift_core::kind::{Call, Facet, FacetName, Image, ResourceRef, document};
-use undrift_engine::port::{CallError, Seen, Sent};
+use undrift_engine::port::{CallError, Listed, Place, Seen, Sent};
 
 use super::POLICY;
 use crate::account_block::live::{is_on as account_is_on, switches};
@@ -261,5 +261,32 @@ fn written(grant: &Value, owner: &Owner) -> Option<Grant> {
             .grantee(grantee)
             .permission(Permission::from(permission))
             .build(),
+    )
+}
+
+/// A page of the account's buckets in a Region.
+pub(crate) async fn list_all(
+    client: &Client,
+    place: &Place,
+    from: Option<&str>,
+) -> Result<Listed, CallError> {
+    let operation = "s3:ListBuckets";
+    let page = client
+        .list_buckets()
+        .max_buckets(LISTED)
+        .bucket_region(place.region.as_str())
+        .set_continuation_token(from.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|e| classify(&e, operation, "all buckets"))?;
+    // Older implementations of the API list every Region's.
+    let here = |b: &&aws_sdk_s3::types::Bucket| {
+        b.bucket_region().is_none_or(|r| r == place.region.as_str())
+    };
+    let buckets = page.buckets().iter().filter(here);
+    listed(
+        operation,
+        buckets.map(|b| b.name()),
+        page.continuation_token(),
     )
 }
