@@ -133,14 +133,11 @@ pub fn sight(
 /// The resource as it was, as far as it is known whole, newest first, each with the newest change
 /// in it.
 fn states(kind: &dyn Kind, history: &History) -> Vec<(Image, Timestamp)> {
-    let images = history.images.iter().map(|i| i.as_of);
-    let changes = history.changes.iter().map(|c| c.time);
-    let moments: BTreeSet<Timestamp> = images.chain(changes).collect();
-    let state = |at: Timestamp| {
+    let state = |moment: Timestamp| {
         let mut newest = None;
         let facets = kind.facets().iter().filter_map(|name| {
             let facet = FacetName::from(*name);
-            let past = history.before(kind, just_after(at), &facet)?;
+            let past = history.before(kind, moment, &facet)?;
             let elements = past.image.facets.get(&facet).filter(|_| past.whole)?;
             newest = newest.max(Some(past.as_of));
             Some((*name, elements.clone()))
@@ -148,11 +145,20 @@ fn states(kind: &dyn Kind, history: &History) -> Vec<(Image, Timestamp)> {
         let image = Image::of(facets);
         newest.map(|at| (image, at))
     };
-    moments.into_iter().rev().filter_map(state).collect()
+    moments(history)
+        .into_iter()
+        .rev()
+        .filter_map(state)
+        .collect()
 }
 
-fn just_after(at: Timestamp) -> Timestamp {
-    at.checked_add(SignedDuration::from_nanos(1)).unwrap_or(at)
+/// The moments just after each image and each change.
+fn moments(history: &History) -> BTreeSet<Timestamp> {
+    let images = history.images.iter().map(|i| i.as_of);
+    let times = images.chain(history.changes.iter().map(|c| c.time));
+    times
+        .map(|at| at.checked_add(SignedDuration::from_nanos(1)).unwrap_or(at))
+        .collect()
 }
 
 fn is_same(kind: &dyn Kind, before: &Image, live: &Image, path: &ElementPath) -> bool {
@@ -171,12 +177,9 @@ pub fn mark(kind: &dyn Kind, policy: &PolicyId, path: &ElementPath, element: &El
 /// changes after it.
 fn since(kind: &dyn Kind, path: &ElementPath, live: &Element, history: &History) -> Since {
     let same = |e: &Element| kind.substance(&path.facet, e) == kind.substance(&path.facet, live);
-    let images = history.images.iter().map(|i| i.as_of);
-    let changes = history.changes.iter().map(|c| c.time);
-    let moments: BTreeSet<Timestamp> = images.chain(changes).collect();
-    let states = moments
+    let states = moments(history)
         .into_iter()
-        .filter_map(|at| history.before(kind, just_after(at), &path.facet))
+        .filter_map(|moment| history.before(kind, moment, &path.facet))
         .filter(|past| past.whole && !past.image.get(path).is_some_and(same));
     match states.max_by_key(|past| past.as_of) {
         None => Since::FirstSeen,

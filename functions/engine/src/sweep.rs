@@ -94,7 +94,9 @@ impl<'k, C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'k, C, J, S, T> {
             ..Cursor::default()
         };
         let listed = self
-            .patiently(|| self.cloud.list(&id, place, cursor.from.as_deref()))
+            .patiently(passes, || {
+                self.cloud.list(&id, place, cursor.from.as_deref())
+            })
             .await;
         let listed = match listed {
             Ok(listed) => listed,
@@ -187,13 +189,13 @@ impl<'k, C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'k, C, J, S, T> {
                 shown: shown(&missed),
             });
         }
-        let mut reported = self.draft(&look, resource, &first, Noticed::FirstSeen, None);
-        if !dry_run {
-            self.keep(&look, resource, accounted, reported.as_mut())
-                .await?;
-        }
+        let reported = self.draft(&look, resource, &first, Noticed::FirstSeen, None);
         page.findings
-            .extend(reported.map(|(record, _)| finding(&record, dry_run)));
+            .extend(reported.iter().map(|record| finding(record, dry_run)));
+        if !dry_run {
+            let told = reported.map(|record| (record, first));
+            self.keep(&look, resource, accounted, told).await?;
+        }
         Ok(page)
     }
 
@@ -264,10 +266,10 @@ impl<'k, C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'k, C, J, S, T> {
             ));
         }
         let since = newest(&rest).map(|(at, _)| at);
-        let mut proposed = self.draft(&look, resource, &rest, Noticed::Missed, since);
-        self.keep(&look, resource, accounted, proposed.as_mut())
-            .await?;
-        findings.extend(proposed.map(|(record, _)| finding(&record, false)));
+        let proposed = self.draft(&look, resource, &rest, Noticed::Missed, since);
+        findings.extend(proposed.iter().map(of_record));
+        let told = proposed.map(|record| (record, rest));
+        self.keep(&look, resource, accounted, told).await?;
         Ok(Explained::Ended(findings))
     }
 
@@ -283,7 +285,8 @@ impl<'k, C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'k, C, J, S, T> {
         resource: &ResourceRef,
         seen: &[SeenChange],
     ) -> Result<Option<Look<'k>>, LookError> {
-        let looked = self.look_patiently(resource).await?;
+        let passing = |e: &LookError| matches!(e, LookError::Cloud(e) if passes(e));
+        let looked = self.patiently(passing, || self.look(resource, &[])).await?;
         let (Some(kind), Some(live)) = (self.kinds.get(&resource.kind), &looked.seen.image) else {
             return Ok(None);
         };
@@ -300,35 +303,19 @@ impl<'k, C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'k, C, J, S, T> {
         }))
     }
 
-    async fn look_patiently(&self, resource: &ResourceRef) -> Result<Looked, LookError> {
-        let mut wait = FIRST_WAIT;
-        let mut tries = 1;
-        loop {
-            match self.look(resource, &[]).await {
-                Err(LookError::Cloud(e)) if passes(&e) && tries < TRIES => {
-                    self.clock
-                        .sleep(wait.mul_f64(0.5 + self.clock.jitter()))
-                        .await;
-                    wait *= 2;
-                    tries += 1;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    async fn patiently<A, F: Future<Output = Result<A, CallError>>>(
+    /// Asks again while AWS throttles or fails, a few times.
+    async fn patiently<A, E, F: Future<Output = Result<A, E>>>(
         &self,
+        passes: impl Fn(&E) -> bool,
         ask: impl Fn() -> F,
-    ) -> Result<A, CallError> {
+    ) -> Result<A, E> {
         let mut wait = FIRST_WAIT;
         let mut tries = 1;
         loop {
             match ask().await {
                 Err(e) if passes(&e) && tries < TRIES => {
-                    self.clock
-                        .sleep(wait.mul_f64(0.5 + self.clock.jitter()))
-                        .await;
+                    let jitter = 0.5 + self.clock.jitter();
+                    self.clock.sleep(wait.mul_f64(jitter)).await;
                     wait *= 2;
                     tries += 1;
                 }

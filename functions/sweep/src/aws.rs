@@ -99,7 +99,7 @@ impl Aws {
             let events = page.events().iter().filter(named);
             for record in events.filter_map(|e| e.cloud_trail_event()) {
                 // What failed altered nothing, and anybody can make much of it.
-                if !record.contains("\"errorCode\"") && bytes + record.len() <= LARGEST {
+                if !failed(record) && bytes + record.len() <= LARGEST {
                     bytes += record.len();
                     records.push(record.to_owned());
                 }
@@ -114,6 +114,12 @@ impl Aws {
         }
         Ok(records)
     }
+}
+
+/// The record's own member tells; what somebody wrote in its request doesn't.
+fn failed(record: &str) -> bool {
+    let read = serde_json::from_str::<Value>(record);
+    read.is_ok_and(|record| record.get("errorCode").is_some())
 }
 
 async fn attempts<T, F: Future<Output = Result<T, CallError>>>(

@@ -167,28 +167,26 @@ async fn explain_one<W: World>(
     let waiting = state.waiting.remove(at);
     let all = now.duration_since(waiting.noticed) >= ways.lag;
     let over = waiting.noticed + ways.lag + LOOK_AGAIN * LAST_TRIES;
-    match explained(world, &waiting, all).await {
-        Ok(Explained::Ended(findings)) => progress.findings.extend(findings),
-        Ok(Explained::Later(why)) if now < over => {
-            tracing::info!(resource = %waiting.missed.resource, why, "looked for again");
-            state.waiting.push(Waiting {
-                due: now + LOOK_AGAIN,
-                ..waiting
-            });
+    let why = match explained(world, &waiting, all).await {
+        Ok(Explained::Ended(findings)) => {
+            progress.findings.extend(findings);
+            return true;
         }
-        // Asked again like one whose event isn't there yet: it may have been a moment's trouble.
-        Err(why) if now < over => {
-            tracing::warn!(resource = %waiting.missed.resource, why, "looked for again");
-            state.waiting.push(Waiting {
-                due: now + LOOK_AGAIN,
-                ..waiting
-            });
-        }
+        // What failed may have been a moment's trouble.
+        Ok(Explained::Later(why)) | Err(why) => why,
+    };
+    if now < over {
+        tracing::info!(resource = %waiting.missed.resource, why, "looked for again");
+        state.waiting.push(Waiting {
+            due: now + LOOK_AGAIN,
+            ..waiting
+        });
+    } else {
         // The next sweep finds it again.
-        Ok(Explained::Later(why)) | Err(why) => progress.unread.push(Unread {
+        progress.unread.push(Unread {
             what: waiting.missed.resource.to_string(),
             why,
-        }),
+        });
     }
     true
 }

@@ -7,11 +7,11 @@ use undrift_core::kind::ResourceRef;
 use undrift_core::observe::History;
 use undrift_core::plan::holds;
 use undrift_core::record::{ChangeKey, Record};
-use undrift_core::sweep::{Wrong, effect, event_id};
+use undrift_core::sweep::{effect, event_id};
 use undrift_core::weigh::{Noticed, weigh};
 
 use super::Look;
-use super::account::swept;
+use super::account::{ByMark, swept};
 use crate::close::{Draft, baseline, remembered};
 use crate::look::LookError;
 use crate::port::{Accounted, Clock, Close, Closed, Cloud, Journal, Switch};
@@ -19,15 +19,15 @@ use crate::way::Run;
 use crate::{Engine, Item};
 
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
-    /// The record of findings that no event explains, with their marks.
-    pub(super) fn draft<'w>(
+    /// The record of findings that no event explains.
+    pub(super) fn draft(
         &self,
         look: &Look<'_>,
         resource: &ResourceRef,
-        wrong: &BTreeMap<&'w str, &'w Wrong>,
+        wrong: &ByMark<'_>,
         noticed: Noticed,
         since: Option<Timestamp>,
-    ) -> Option<(Record, Vec<&'w str>)> {
+    ) -> Option<Record> {
         let live = look
             .looked
             .seen
@@ -75,29 +75,29 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let item = items.first()?;
         let mut record = self.record_unacted(&run, item, &weighed, &draft);
         record.cause = undrift_core::record::Cause::Sweep { since };
-        Some((record, marks.into_iter().collect()))
+        Some(record)
     }
 
-    /// Keeps the image, what is accounted for, and a record.
+    /// Keeps the image, what is accounted for, and the record of what is told now.
     pub(super) async fn keep(
         &self,
         look: &Look<'_>,
         resource: &ResourceRef,
         mut accounted: BTreeMap<String, Accounted>,
-        record: Option<&mut (Record, Vec<&str>)>,
+        told: Option<(Record, ByMark<'_>)>,
     ) -> Result<(), LookError> {
         let Some(live) = &look.looked.seen.image else {
             return Ok(());
         };
         let mut close = Close::of(resource.clone());
-        if let Some((record, marks)) = record {
+        if let Some((mut record, wrong)) = told {
             record.stages.closed = Some(self.clock.now());
             let by = Accounted {
                 record: record.key.event.clone(),
                 at: look.looked.seen.at,
             };
-            accounted.extend(marks.iter().map(|m| ((*m).to_owned(), by.clone())));
-            close.records.push(record.clone());
+            accounted.extend(wrong.keys().map(|mark| ((*mark).to_owned(), by.clone())));
+            close.records.push(record);
         }
         let known = &look.looked.known.observed;
         let history = known

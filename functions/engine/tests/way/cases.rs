@@ -1,13 +1,13 @@
 //! What must come of it.
 
 use jiff::SignedDuration;
-use undrift_core::name::EventId;
 use undrift_core::policy::{Mode, Settings};
 use undrift_core::record::OutcomeKind;
 use undrift_engine::Disposition;
 use undrift_engine::port::{Claim, ErrorClass, Held};
-use undrift_engine::undo::{UndoRequest, Undone};
+use undrift_engine::undo::Undone;
 
+use crate::events::undo_of;
 use crate::world::{World, authorized, by_undrift, created, error, group, modified};
 
 const WORLD: &str = "0.0.0.0/0";
@@ -307,14 +307,7 @@ async fn undo_gives_the_changed_state_again_and_exempts_it() {
     world
         .deliver(&[authorized("e1", 99, &[("sgr-ssh", 22, WORLD)])])
         .await;
-    let request = UndoRequest {
-        record: world.record("e1").key,
-        by: "maya".into(),
-        reason: "a test".into(),
-        id: EventId::parse("undo-e1").unwrap(),
-        ticket: None,
-        until: None,
-    };
+    let request = undo_of(&world, "e1");
     let deadline = world.now() + SignedDuration::from_secs(20);
     let undone = world.engine().undo(&request, deadline).await.unwrap();
     assert!(matches!(undone, Undone::Done(_)), "{undone:?}");
@@ -362,14 +355,7 @@ async fn undo_is_refused_with_a_diff_where_somebody_edited_since() {
         .deliver(&[modified("m", 99, "sgr-1", 22, WORLD)])
         .await;
     world.put("sgr-1", 22, "172.16.0.0/12");
-    let request = UndoRequest {
-        record: world.record("m").key,
-        by: "maya".into(),
-        reason: "a test".into(),
-        id: EventId::parse("undo-m").unwrap(),
-        ticket: None,
-        until: None,
-    };
+    let request = undo_of(&world, "m");
     let deadline = world.now() + SignedDuration::from_secs(20);
     let Undone::Moved(moved) = world.engine().undo(&request, deadline).await.unwrap() else {
         panic!("refused")

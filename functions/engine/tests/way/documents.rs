@@ -5,8 +5,9 @@ use undrift_core::change::Change;
 use undrift_core::kind::{FacetName, Image, document};
 use undrift_core::policy::Policy;
 use undrift_core::record::OutcomeKind;
-use undrift_engine::undo::{UndoError, UndoRequest, Undone};
+use undrift_engine::undo::{UndoError, Undone};
 
+use crate::events::undo_of;
 use crate::world::{World, change, tick, time};
 
 const BUCKET: &str = "b";
@@ -116,14 +117,7 @@ async fn an_undo_does_not_write_over_it_either() {
     put(&world, &text(&[ONE, TWO, "*"]));
     world.deliver(&[done("bad", 99, &[ONE, TWO, "*"])]).await;
     tick(&world, 60);
-    let request = UndoRequest {
-        record: world.record("bad").key,
-        by: "maya".into(),
-        reason: "wanted".into(),
-        id: "u".to_owned().try_into().unwrap(),
-        ticket: None,
-        until: None,
-    };
+    let request = undo_of(&world, "bad");
     *world.on_read.lock().unwrap() = Some(Box::new({
         let mut reads = 0;
         move |world: &World, _| {

@@ -13,6 +13,7 @@
 mod before;
 mod cases;
 mod documents;
+mod events;
 mod hostile;
 mod sweep;
 mod takeover;

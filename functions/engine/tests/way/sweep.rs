@@ -2,13 +2,14 @@
 
 use jiff::SignedDuration;
 use undrift_core::change::Change;
-use undrift_core::name::{Arn, EventId};
+use undrift_core::name::Arn;
 use undrift_core::policy::{Mode, Settings};
 use undrift_core::record::{Cause, OutcomeKind};
 use undrift_engine::port::{ErrorClass, Place};
 use undrift_engine::sweep::{Cursor, Explained, Finding, Page, SweepError};
-use undrift_engine::undo::{UndoRequest, Undone};
+use undrift_engine::undo::Undone;
 
+use crate::events::undo_of;
 use crate::world::{
     TestEngine, World, authorized, call, created, error, group, known, modified, tick,
 };
@@ -163,14 +164,7 @@ async fn what_a_record_left_or_proposed_or_was_undone_is_left() {
     world
         .deliver(&[authorized("e1", 99, &[("sgr-2", 22, WORLD)])])
         .await;
-    let request = UndoRequest {
-        record: world.record("e1").key,
-        by: "maya".into(),
-        reason: "r".into(),
-        id: EventId::parse("undo-1").unwrap(),
-        ticket: None,
-        until: None,
-    };
+    let request = undo_of(&world, "e1");
     let deadline = world.now() + SignedDuration::from_secs(20);
     let undone = world.engine().undo(&request, deadline).await.unwrap();
     assert!(matches!(undone, Undone::Done(_)));

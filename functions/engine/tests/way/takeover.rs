@@ -3,15 +3,14 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 use serde_json::json;
-use undrift_core::name::EventId;
 use undrift_core::record::OutcomeKind;
 use undrift_engine::Disposition;
 use undrift_engine::port::Claim;
 use undrift_engine::port::ErrorClass;
 use undrift_engine::port::Held;
-use undrift_engine::undo::UndoRequest;
 use undrift_engine::undo::Undone;
 
+use crate::events::undo_of;
 use crate::world::{World, authorized, call, change, error, group, known, modified, tick};
 
 const WORLD: &str = "0.0.0.0/0";
@@ -143,14 +142,7 @@ async fn a_failed_undo_is_not_carried_out_later_behind_everybodys_back() {
         .deliver(&[authorized("e1", 99, &[("sgr-ssh", 22, WORLD)])])
         .await;
     assert!(world.rules().is_empty());
-    let request = UndoRequest {
-        record: world.record("e1").key,
-        by: "maya".into(),
-        reason: "a test".into(),
-        id: EventId::parse("undo-e1").unwrap(),
-        ticket: None,
-        until: None,
-    };
+    let request = undo_of(&world, "e1");
     let mut n = 0;
     *world.on_read.lock().unwrap() = Some(Box::new(move |_, _| {
         n += 1;
@@ -186,14 +178,7 @@ async fn a_crashed_undo_that_is_taken_over_ends_as_an_undo() {
     world
         .deliver(&[authorized("e1", 99, &[("sgr-ssh", 22, WORLD)])])
         .await;
-    let request = UndoRequest {
-        record: world.record("e1").key,
-        by: "maya".into(),
-        reason: "a test".into(),
-        id: EventId::parse("undo-e1").unwrap(),
-        ticket: None,
-        until: None,
-    };
+    let request = undo_of(&world, "e1");
     let deadline = world.now() + SignedDuration::from_secs(20);
     {
         // It dies on its first call: the future is dropped there.
@@ -311,14 +296,7 @@ async fn undo_while_paused() {
         .deliver(&[authorized("e1", 99, &[("sgr-ssh", 22, WORLD)])])
         .await;
     *world.paused.lock().unwrap() = true;
-    let request = UndoRequest {
-        record: world.record("e1").key,
-        by: "maya".into(),
-        reason: "t".into(),
-        id: EventId::parse("undo-e1").unwrap(),
-        ticket: None,
-        until: None,
-    };
+    let request = undo_of(&world, "e1");
     let deadline = world.now() + SignedDuration::from_secs(20);
     let undone = world.engine().undo(&request, deadline).await;
     assert!(!matches!(undone, Ok(Undone::Done(_))));

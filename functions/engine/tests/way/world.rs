@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use undrift_core::change::{Change, Decoded, decode};
+use undrift_core::change::Change;
 use undrift_core::kind::{Call, ElementKey, FacetName, Image, Kind, Kinds, ResourceRef};
 use undrift_core::name::{AccountId, Arn, KindId, Region, ResourceId};
 use undrift_core::policy::{Bundle, Exemptions, Policy, Settings};
@@ -16,6 +16,8 @@ use undrift_engine::port::{
     JournalError, Known, Listed, Place, Seen, Sent, Switch,
 };
 use undrift_engine::{Disposition, Engine};
+
+pub(crate) use crate::events::{authorized, by_undrift, change, created, modified};
 
 pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/undrift-ec2";
 
@@ -413,65 +415,6 @@ pub(crate) fn policy() -> Policy {
         "remedy": "restore", "mode": "revert"
     }))
     .unwrap()
-}
-
-pub(crate) fn change(event: &str, at: i64, name: &str, request: Value, response: Value) -> Change {
-    let record = json!({
-        "eventID": event, "eventTime": time(at).to_string(), "eventSource": "ec2.amazonaws.com",
-        "eventName": name, "awsRegion": "eu-central-1", "recipientAccountId": "123456789012",
-        "requestParameters": request, "responseElements": response, "requestID": format!("r-{event}"),
-        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/maya"}
-    });
-    match decode(record).unwrap() {
-        Decoded::Change(change) => *change,
-        Decoded::Ignored(why) => panic!("{why:?}"),
-    }
-}
-
-/// Somebody authorized rules `(id, port, source)`.
-pub(crate) fn authorized(event: &str, at: i64, rules: &[(&str, u16, &str)]) -> Change {
-    let items: Vec<Value> = rules
-        .iter()
-        .map(|(id, port, source)| {
-            json!({"groupId": "sg-1", "securityGroupRuleId": id, "isEgress": false, "ipProtocol": "tcp",
-                "fromPort": port, "toPort": port, "cidrIpv4": source})
-        })
-        .collect();
-    let request = json!({"groupId": "sg-1", "ipPermissions": {}});
-    let response = json!({"securityGroupRuleSet": {"items": items}});
-    change(
-        event,
-        at,
-        "AuthorizeSecurityGroupIngress",
-        request,
-        response,
-    )
-}
-
-/// Somebody modified a rule.
-pub(crate) fn modified(event: &str, at: i64, id: &str, port: u16, source: &str) -> Change {
-    let request = json!({"ModifySecurityGroupRulesRequest": {"GroupId": "sg-1", "SecurityGroupRule": {
-        "SecurityGroupRuleId": id, "tag": 1,
-        "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "CidrIpv4": source}}}});
-    change(event, at, "ModifySecurityGroupRules", request, Value::Null)
-}
-
-/// The group was made.
-pub(crate) fn created(event: &str, at: i64) -> Change {
-    let request = json!({"groupName": "web", "vpcId": "vpc-1"});
-    change(
-        event,
-        at,
-        "CreateSecurityGroup",
-        request,
-        json!({"groupId": "sg-1"}),
-    )
-}
-
-/// Under one of our own roles.
-pub(crate) fn by_undrift(mut change: Change) -> Change {
-    change.actor.principal = Some(Arn::parse(ROLE).unwrap());
-    change
 }
 
 /// A group whose `sgr-1` is known to have been `22 10.0.0.0/8` since second 20.
