@@ -28,8 +28,6 @@ pub struct Sight {
 /// One policy's finding on one element.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wrong {
-    /// The policy.
-    pub policy: PolicyId,
     /// The element.
     pub path: ElementPath,
     /// What it is, as it was read.
@@ -110,7 +108,6 @@ pub fn sight(
                 continue;
             }
             let wrong = Wrong {
-                policy: id.clone(),
                 since: match beside {
                     Some(at) => Since::Image {
                         at,

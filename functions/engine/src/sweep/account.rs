@@ -67,7 +67,6 @@ pub(super) fn accounts<'l>(
         let speaks = |event: &&EventId| {
             let record = records.get(*event);
             let found = record.iter().flat_map(|r| &r.assessments);
-            let found = found.filter(|a| a.policy == wrong.policy);
             let mut found = found.flat_map(|a| &a.evidence);
             found.any(|e| e.path == wrong.path)
         };
