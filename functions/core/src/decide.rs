@@ -7,7 +7,7 @@ use crate::change::Change;
 use crate::judge::{Assessment, Evidence, Verdict};
 use crate::kind::{ElementPath, Kind, ResourceRef};
 use crate::name::{Arn, PolicyId};
-use crate::policy::{Bundle, Exemptions, Finding, Mode};
+use crate::policy::{Bundle, Exemptions, Finding, Mode, Settings};
 
 /// What is to be done about one element, or about a whole change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,10 @@ pub enum Why {
     Paused,
     /// An approved pipeline made the change: its source must be mended, or it comes back.
     ApprovedPipeline(Arn),
+    /// Whoever is kept for emergencies made the change.
+    BreakGlass(Arn),
+    /// The resource is one that nobody but a person changes back.
+    Protected(String),
     /// It is a call of our own, with a record behind it.
     OwnCall,
     /// A policy can't tell whether it is wrong.
@@ -73,6 +77,8 @@ impl std::fmt::Display for Why {
                 f,
                 "the approved pipeline {role} made it: mend it at its source"
             ),
+            Self::BreakGlass(who) => write!(f, "{who}, kept for emergencies, made it"),
+            Self::Protected(why) => write!(f, "only a person changes it back: {why}"),
             Self::OwnCall => f.write_str("it is a call of Undrift's own"),
             Self::Undecided(why) => write!(f, "it can't be told whether it is wrong: {why}"),
             Self::BeforeUnknown(why) => write!(f, "what was there before isn't certain: {why}"),
@@ -92,8 +98,48 @@ pub struct Circumstances<'c> {
     pub exemptions: &'c Exemptions,
     /// The pause switch is on.
     pub paused: bool,
+    /// Why only a person may change the resource back, where that is so ([`protected`]).
+    pub protected: Option<&'c str>,
     /// The time.
     pub now: Timestamp,
+}
+
+/// Paths of roles that AWS's services and Identity Center manage.
+/// Source: IAM User Guide, "Create a service-linked role"; Identity Center User Guide, "Referencing
+/// permission sets in resource policies".
+const RESERVED_PATHS: [&str; 2] = ["/aws-service-role/", "/aws-reserved/"];
+
+/// Why only a person may change a user, role or group back: it is one that Undrift itself or an
+/// emergency needs, or AWS's own. `path` is IAM's path of it, where it was read.
+#[must_use]
+pub fn protected(
+    resource: &ResourceRef,
+    path: Option<&str>,
+    settings: &Settings,
+    own: &[Arn],
+) -> Option<String> {
+    if let Some(reserved) = path.and_then(|p| RESERVED_PATHS.iter().find(|r| p.starts_with(**r))) {
+        return Some(format!("its path {reserved} is AWS's own"));
+    }
+    // Names are unique in an account, whatever their path and case.
+    let is_it = |arn: &&Arn| {
+        let mut fields = arn.as_str().splitn(6, ':').skip(4);
+        let account = fields.next() == Some(resource.account.as_str());
+        let mut segments = fields.next().unwrap_or_default().split('/');
+        let named = segments.next().zip(segments.next_back());
+        let asked = resource.id.as_str().split_once('/');
+        let same = named
+            .zip(asked)
+            .is_some_and(|((sort, name), (asked_sort, asked))| {
+                sort == asked_sort && name.eq_ignore_ascii_case(asked)
+            });
+        account && resource.kind.service() == "iam" && same
+    };
+    if own.iter().any(|arn| is_it(&arn)) {
+        return Some("it is a role of Undrift's own".to_owned());
+    }
+    let kept = settings.break_glass.iter().any(|arn| is_it(&arn));
+    kept.then(|| "it is kept for emergencies (`break_glass` in settings)".to_owned())
 }
 
 /// The decision on one element that one policy finds wrong.
@@ -162,9 +208,16 @@ fn on(
         .principal
         .as_ref()
         .filter(|p| settings.approved_pipelines.contains(p));
+    let principal = change.actor.principal.as_ref();
+    let kept = principal.filter(|p| settings.break_glass.contains(p));
+    let doubt = match now.protected {
+        Some(why) => Some(Why::Protected(why.to_owned())),
+        None => kept.map(|who| Why::BreakGlass(who.clone())),
+    };
     match (mode, pipeline) {
         (Mode::Observe, _) => Decision::Leave(Why::Observing),
         _ if now.paused => Decision::Propose(Why::Paused),
+        _ if doubt.is_some() => doubt.map_or(Decision::Act, Decision::Propose),
         (_, Some(role)) => Decision::Propose(Why::ApprovedPipeline(role.clone())),
         (Mode::Approve, None) => Decision::Propose(Why::NeedsApproval),
         (Mode::Revert, None) => Decision::Act,
@@ -216,5 +269,58 @@ pub fn overall(assessments: &[Assessment], rulings: &[Ruling]) -> Decision {
         Some(why) => Decision::Propose(Why::Undecided(why)),
         None if assessments.is_empty() => Decision::Leave(Why::NotJudged),
         None => Decision::Leave(Why::Compliant),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::{AccountId, KindId, Region, ResourceId};
+
+    fn identity(id: &str) -> ResourceRef {
+        ResourceRef {
+            account: AccountId::parse("111122223333").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            kind: KindId::parse("iam/identity").unwrap(),
+            id: ResourceId::parse(id).unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_nobody_but_a_person_changes_back() {
+        let arn = |a: &str| Arn::parse(a).unwrap();
+        let settings = Settings {
+            break_glass: vec![arn("arn:aws:iam::111122223333:role/ops/emergency")],
+            ..Settings::default()
+        };
+        let own = [arn("arn:aws:iam::111122223333:role/undrift-iam")];
+        for (id, path, why) in [
+            ("role/Undrift-iam", None, "Undrift's own"),
+            ("role/emergency", Some("/ops/"), "kept for emergencies"),
+            (
+                "role/AWSServiceRoleForConfig",
+                Some("/aws-service-role/config.amazonaws.com/"),
+                "AWS's own",
+            ),
+            (
+                "role/AWSReservedSSO_Admin_0123",
+                Some("/aws-reserved/sso.amazonaws.com/"),
+                "AWS's own",
+            ),
+            // By their path, not by their name: anybody may call a role so.
+            ("role/AWSServiceRoleForConfig", Some("/"), ""),
+            ("role/undrift-iam-2", Some("/"), ""),
+            ("user/emergency", None, ""),
+            ("role/ops", None, ""),
+        ] {
+            let told = protected(&identity(id), path, &settings, &own).unwrap_or_default();
+            assert!(
+                told.contains(why) && told.is_empty() == why.is_empty(),
+                "{id}: {told}"
+            );
+        }
+        let mut elsewhere = identity("role/emergency");
+        elsewhere.account = AccountId::parse("444455556666").unwrap();
+        assert_eq!(protected(&elsewhere, None, &settings, &own), None);
     }
 }

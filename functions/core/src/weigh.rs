@@ -15,7 +15,7 @@ use crate::kind::{Effect, ElementPath, FacetName, Image, Kind, ResourceRef, Targ
 use crate::name::{AccountId, PolicyId};
 use crate::observe::History;
 use crate::plan::{Mend, Plan, Write, plan};
-use crate::policy::{BundledPolicy, Remedy};
+use crate::policy::{BundledPolicy, Needs, Remedy};
 use whole::{Taken, exposed, spelled, taken};
 
 /// One change, and what it did to the resource that is weighed.
@@ -433,7 +433,11 @@ fn mend(
             let mut policies = now.bundle.policies.iter();
             let policy = policies.find(|p| p.policy.id == ruling.policy);
             if let (true, Some(policy)) = (wanted, policy) {
-                let named = policy.policy.remedy;
+                let named = match (policy.policy.remedy, policy.policy.needs) {
+                    // What was there before must be certain: nothing is taken out without it.
+                    (Remedy::Remove, Some(Needs::ExactBefore)) => Remedy::Restore,
+                    (named, _) => named,
+                };
                 let remedy = mend.wrong.entry(ruling.path.clone()).or_insert(named);
                 if careful(named) > careful(*remedy) {
                     *remedy = named;

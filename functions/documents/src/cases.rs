@@ -109,6 +109,7 @@ fn run(policy: &Policy, case: &Case, kinds: Kinds<'_>) -> Result<Vec<String>, St
         bundle: &bundle,
         exemptions: &none,
         paused: false,
+        protected: None,
         now: world.change.time,
     };
     let ended = handle(kind, &world, &before, &live, now)?;

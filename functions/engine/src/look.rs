@@ -1,6 +1,7 @@
 //! Round 1: live state beside what is known, in parallel.
 
 use futures_util::future::join3;
+use undrift_core::decide::protected;
 use undrift_core::kind::ResourceRef;
 use undrift_core::record::ChangeKey;
 
@@ -16,6 +17,8 @@ pub struct Looked {
     pub known: Known,
     /// The pause switch.
     pub paused: bool,
+    /// Why only a person may change it back, where that is so.
+    pub protected: Option<String>,
 }
 
 /// Why round 1 gave nothing.
@@ -42,10 +45,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             self.switch.paused(),
         )
         .await;
+        let (known, paused, seen) = (known?, paused?, seen?);
+        let path = seen.path.as_deref();
         Ok(Looked {
-            known: known?,
-            paused: paused?,
-            seen: seen?,
+            protected: protected(resource, path, &self.bundle.settings, &self.own_roles),
+            known,
+            paused,
+            seen,
         })
     }
 }

@@ -61,6 +61,8 @@ pub struct Listed {
 pub struct Seen {
     /// Its state; `None`: it doesn't exist.
     pub image: Option<Image>,
+    /// IAM's path of it, where what was read has one.
+    pub path: Option<String>,
     /// AWS's own time (`Date` header) at the read's end, rounded up to the second.
     pub at: Timestamp,
 }

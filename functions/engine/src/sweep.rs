@@ -358,12 +358,13 @@ impl<'k, C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'k, C, J, S, T> {
     fn circumstances<'c>(
         &'c self,
         exemptions: &'c undrift_core::policy::Exemptions,
-        looked: &Looked,
+        looked: &'c Looked,
     ) -> Circumstances<'c> {
         Circumstances {
             bundle: &self.bundle,
             exemptions,
             paused: looked.paused,
+            protected: looked.protected.as_deref(),
             now: self.clock.now(),
         }
     }

@@ -144,6 +144,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             bundle: &self.bundle,
             exemptions: &exemptions,
             paused: looked.paused,
+            protected: looked.protected.as_deref(),
             now: looked_at,
         };
         let mut history = looked.known.observed.history.clone();
@@ -191,6 +192,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             bundle: &self.bundle,
             exemptions: &exemptions,
             paused: looked.paused,
+            protected: looked.protected.as_deref(),
             now: looked_at,
         };
         let history = &looked.known.observed.history;

@@ -156,6 +156,7 @@ impl<'c> Court<'c> {
             bundle: self.bundle,
             exemptions: &self.bundle.exemptions,
             paused: false,
+            protected: None,
             now: first.time,
         };
         self.cases += 1;

@@ -31,7 +31,6 @@ impl<const PORT: i64> Control for OpenGroup<PORT> {
     };
     // Groups and rules have ids of AWS's.
     const NAMED: bool = false;
-    const TOUCHABLE: bool = false;
 
     async fn make(by: &Client, name: &str) -> String {
         let vpcs = call(by, "ec2", "DescribeVpcs", json!({})).await;

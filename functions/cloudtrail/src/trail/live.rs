@@ -36,6 +36,7 @@ pub(crate) async fn read(client: &Client, trail: &ResourceRef) -> Result<Seen, C
     };
     Ok(Seen {
         image,
+        path: None,
         at: dated.at(),
     })
 }

@@ -17,11 +17,12 @@ pub fn undo(
     let mut moved = Vec::new();
     for write in &reverted.writes {
         let now = live.get(&write.path);
-        if !fulfilled(kind, live, write) {
+        let anew = made_anew(kind, live, write);
+        if anew.is_some() || !fulfilled(kind, live, write) {
             moved.push(Moved {
                 path: write.path.clone(),
                 left: write.to.clone(),
-                found: now.cloned(),
+                found: now.or(anew).cloned(),
             });
             continue;
         }
@@ -41,6 +42,14 @@ pub fn undo(
     plan.keep_texts(kind, live, &desired, &earlier.collect());
     plan.steps = kind.steps(resource, live, &plan.desired(live))?;
     Ok(plan)
+}
+
+/// What a revert took away, where somebody has made it again under a key of its own.
+fn made_anew<'l>(kind: &dyn Kind, live: &'l Image, write: &Write) -> Option<&'l Element> {
+    let facet = &write.path.facet;
+    let taken = write.from.as_ref().filter(|_| write.to.is_none())?;
+    let mut standing = live.facets.get(facet)?.values();
+    standing.find(|e| kind.substance(facet, e) == kind.substance(facet, taken))
 }
 
 /// Why a revert can't be undone.

@@ -56,6 +56,10 @@ pub struct Settings {
     /// Roles of approved pipelines: what they break is proposed, never reverted behind their back.
     #[serde(default)]
     pub approved_pipelines: Vec<Arn>,
+    /// Roles and users kept for emergencies, and an organisation's own ways into its accounts: what
+    /// they change is proposed, and what is changed of them too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub break_glass: Vec<Arn>,
     /// Who is told of what. Without any, every channel that the deployment has gets everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Route>,

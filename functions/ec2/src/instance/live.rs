@@ -48,6 +48,7 @@ pub(crate) async fn read(client: &Client, instance: &ResourceRef) -> Result<Seen
     let Some(found) = instances.next().filter(is_there) else {
         return Ok(Seen {
             image: None,
+            path: None,
             at: dated.at(),
         });
     };
@@ -59,6 +60,7 @@ pub(crate) async fn read(client: &Client, instance: &ResourceRef) -> Result<Seen
     image.facets.insert(FacetName::from(OPTIONS), options);
     Ok(Seen {
         image: Some(image),
+        path: None,
         at: dated.at(),
     })
 }

@@ -27,6 +27,7 @@ pub(crate) async fn read(client: &Client, group: &ResourceRef) -> Result<Seen, C
     if rules.is_empty() && !exists(client, group, &dated).await? {
         return Ok(Seen {
             image: None,
+            path: None,
             at: dated.at(),
         });
     }
@@ -59,6 +60,7 @@ pub(crate) async fn read(client: &Client, group: &ResourceRef) -> Result<Seen, C
     }
     Ok(Seen {
         image: Some(image),
+        path: None,
         at: dated.at(),
     })
 }

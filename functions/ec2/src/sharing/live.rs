@@ -73,6 +73,7 @@ pub(crate) async fn read_image(client: &Client, image: &ResourceRef) -> Result<S
 fn gone(dated: &AnswerDate) -> Seen {
     Seen {
         image: None,
+        path: None,
         at: dated.at(),
     }
 }
@@ -90,6 +91,7 @@ fn seen<'n>(
     image.facets.insert(FacetName::from(SHARED_WITH), shares);
     Ok(Seen {
         image: Some(image),
+        path: None,
         at: dated.at(),
     })
 }

@@ -365,6 +365,23 @@ async fn undo_is_refused_with_a_diff_where_somebody_edited_since() {
 }
 
 #[tokio::test]
+async fn undo_is_refused_where_what_was_taken_out_was_made_again() {
+    let world = World::with(&[("sgr-ssh", 22, WORLD)]);
+    world
+        .deliver(&[authorized("e1", 99, &[("sgr-ssh", 22, WORLD)])])
+        .await;
+    assert!(world.rules().is_empty());
+    // Under an id of its own, and before any event tells.
+    world.put("sgr-again", 22, WORLD);
+    let request = undo_of(&world, "e1");
+    let deadline = world.now() + SignedDuration::from_secs(20);
+    let Undone::Moved(moved) = world.engine().undo(&request, deadline).await.unwrap() else {
+        panic!("not refused")
+    };
+    assert_eq!(moved[0].found.as_ref().unwrap()["source"], WORLD);
+}
+
+#[tokio::test]
 async fn our_own_role_without_a_recorded_step_is_judged_as_anybody() {
     let world = World::with(&[("sgr-ssh", 22, WORLD)]);
     let change = by_undrift(authorized("e1", 99, &[("sgr-ssh", 22, WORLD)]));
@@ -379,8 +396,13 @@ async fn modes_and_pipelines_hold_it_back() {
         deployment: Some(Mode::Revert),
         ..Settings::default()
     };
+    let maya = undrift_core::name::Arn::parse(maya).unwrap();
     let pipeline = Settings {
-        approved_pipelines: vec![undrift_core::name::Arn::parse(maya).unwrap()],
+        approved_pipelines: vec![maya.clone()],
+        ..revert.clone()
+    };
+    let emergency = Settings {
+        break_glass: vec![maya],
         ..revert
     };
     for (settings, outcome) in [
@@ -393,6 +415,7 @@ async fn modes_and_pipelines_hold_it_back() {
             OutcomeKind::Proposed,
         ),
         (pipeline, OutcomeKind::Proposed),
+        (emergency, OutcomeKind::Proposed),
     ] {
         let world = World::with(&[("sgr-ssh", 22, WORLD)]);
         let deadline = world.now() + SignedDuration::from_secs(20);

@@ -253,6 +253,7 @@ impl Cloud for &World {
                 .unwrap()
                 .get(resource.id.as_str())
                 .cloned(),
+            path: None,
             at: self.now() + SignedDuration::from_secs(1),
         })
     }

@@ -36,6 +36,7 @@ pub(crate) async fn read(client: &Client, key: &ResourceRef) -> Result<Seen, Cal
     };
     Ok(Seen {
         image,
+        path: None,
         at: dated.at(),
     })
 }

@@ -38,12 +38,13 @@ pub(crate) async fn read(client: &Client, identity: &ResourceRef) -> Result<Seen
     let (Some((managed, inline)), Some(groups), Some(trust)) = (policies?, groups?, trust?) else {
         return Ok(Seen {
             image: None,
+            path: None,
             at: dated.at(),
         });
     };
     let mut image = Image::of([(ATTACHED, managed), (INLINE, inline), (GROUPS, groups)]);
     let facet = FacetName::from(TRUST);
-    let statements = match trust {
+    let statements = match trust.text {
         None => Facet::new(),
         Some(text) => {
             let said = document::parse(&text);
@@ -55,8 +56,16 @@ pub(crate) async fn read(client: &Client, identity: &ResourceRef) -> Result<Seen
     image.facets.insert(facet, statements);
     Ok(Seen {
         image: Some(image),
+        path: trust.path,
         at: dated.at(),
     })
+}
+
+/// What only roles have.
+#[derive(Default)]
+struct Trust {
+    text: Option<String>,
+    path: Option<String>,
 }
 
 struct Reading<'r> {
@@ -223,15 +232,18 @@ impl Reading<'_> {
         Ok(Some(try_join_all(read).await?.into_iter().collect()))
     }
 
-    /// A role's trust policy; others have none.
-    async fn trust(&self, sort: Sort, name: &str) -> Result<Option<Option<String>>, CallError> {
+    /// A role's trust policy and its path; of others neither is asked for.
+    async fn trust(&self, sort: Sort, name: &str) -> Result<Option<Trust>, CallError> {
         if sort != Sort::Role {
-            return Ok(Some(None));
+            return Ok(Some(Trust::default()));
         }
         let call = self.client.get_role().role_name(name);
         let answer = answer!(self, call, "iam:GetRole");
         let role = answer.and_then(|a| a.role);
-        Ok(role.map(|r| r.assume_role_policy_document.map(|text| decoded(&text))))
+        Ok(role.map(|r| Trust {
+            text: r.assume_role_policy_document.map(|text| decoded(&text)),
+            path: Some(r.path),
+        }))
     }
 }
 

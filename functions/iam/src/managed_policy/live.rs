@@ -30,6 +30,7 @@ pub(crate) async fn read(client: &Client, policy: &ResourceRef) -> Result<Seen, 
     let (Some(list), Some(in_force)) = (found(list)?, in_force?) else {
         return Ok(Seen {
             image: None,
+            path: None,
             at: dated.at(),
         });
     };
@@ -43,6 +44,7 @@ pub(crate) async fn read(client: &Client, policy: &ResourceRef) -> Result<Seen, 
     let in_force = Facet::from([default(&in_force, text.as_deref())]);
     Ok(Seen {
         image: Some(Image::of([(DEFAULT, in_force), (VERSIONS, versions)])),
+        path: None,
         at: dated.at(),
     })
 }

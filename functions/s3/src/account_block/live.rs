@@ -16,6 +16,7 @@ pub(crate) async fn read(client: &Client, account: &ResourceRef) -> Result<Seen,
     let facet = block::facet(|name| is_on(set.as_ref(), name));
     Ok(Seen {
         image: Some(Image::of([(block::BLOCK, facet)])),
+        path: None,
         at: dated.at(),
     })
 }

@@ -34,6 +34,7 @@ pub(crate) async fn read(cloud: &S3, bucket: &ResourceRef) -> Result<Seen, CallE
     let Some(list) = list? else {
         return Ok(Seen {
             image: None,
+            path: None,
             at: dated.at(),
         });
     };
@@ -60,6 +61,7 @@ pub(crate) async fn read(cloud: &S3, bucket: &ResourceRef) -> Result<Seen, CallE
     image.facets.insert(facet, statements);
     Ok(Seen {
         image: Some(image),
+        path: None,
         at: dated.at(),
     })
 }
