@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::decide::Circumstances;
-use crate::judge::{Viewed, findings};
+use crate::judge::{Evidence, Viewed, findings};
 use crate::kind::{
     Before, Effect, Element, ElementPath, FacetName, Image, Kind, ResourceRef, Target, Touch,
 };
@@ -73,22 +73,23 @@ pub fn sight(
         let mut found = findings(policy, kind, &view);
         sight.undecided += found.untold.len();
         // What stands as it did when it was right is not what made it wrong, if anything else may
-        // be. If nothing else is, something beside it was taken away since.
+        // be. If nothing else is, something beside it was taken away since. An image of which that
+        // can't be told tells only what came since.
         let mut beside = None;
-        let is_wrong = |image: &Image| {
-            let then = findings(policy, kind, &Viewed::of(image, &resource.account));
-            !then.wrong.is_empty()
-        };
-        let mut right = states.iter().filter(|_| !found.wrong.is_empty());
-        if let Some((before, at)) = right.find(|(image, _)| !is_wrong(image)) {
-            let (stayed, came): (Vec<_>, Vec<_>) = found
-                .wrong
-                .drain(..)
-                .partition(|e| is_same(kind, before, live, &e.path));
-            if came.is_empty() {
-                beside = Some(*at).filter(|_| !stayed.is_empty());
+        for (before, at) in states.iter().filter(|_| !found.wrong.is_empty()) {
+            let then = findings(policy, kind, &Viewed::of(before, &resource.account));
+            if !then.wrong.is_empty() {
+                continue;
             }
-            found.wrong = if came.is_empty() { stayed } else { came };
+            let stayed = |e: &Evidence| is_same(kind, before, live, &e.path);
+            if !found.wrong.iter().all(stayed) {
+                found.wrong.retain(|e| !stayed(e));
+                break;
+            }
+            if then.untold.is_empty() {
+                beside = Some(*at);
+                break;
+            }
         }
         for evidence in found.wrong {
             let Some(element) = live.get(&evidence.path) else {

@@ -17,7 +17,7 @@ pub fn undo(
     let mut moved = Vec::new();
     for write in &reverted.writes {
         let now = live.get(&write.path);
-        let anew = made_anew(kind, live, write);
+        let anew = made_anew(kind, live, write, reverted);
         if anew.is_some() || !fulfilled(kind, live, write) {
             moved.push(Moved {
                 path: write.path.clone(),
@@ -45,11 +45,22 @@ pub fn undo(
 }
 
 /// What a revert took away, where somebody has made it again under a key of its own.
-fn made_anew<'l>(kind: &dyn Kind, live: &'l Image, write: &Write) -> Option<&'l Element> {
+fn made_anew<'l>(
+    kind: &dyn Kind,
+    live: &'l Image,
+    write: &Write,
+    reverted: &Plan,
+) -> Option<&'l Element> {
     let facet = &write.path.facet;
     let taken = write.from.as_ref().filter(|_| write.to.is_none())?;
+    let same = |e: &Element| kind.substance(facet, e) == kind.substance(facet, taken);
+    // The revert itself may have put the like of it elsewhere.
+    let ours = |w: &Write| w.path.facet == *facet && w.to.as_ref().is_some_and(same);
+    if reverted.writes.iter().any(ours) {
+        return None;
+    }
     let mut standing = live.facets.get(facet)?.values();
-    standing.find(|e| kind.substance(facet, e) == kind.substance(facet, taken))
+    standing.find(|e| same(e))
 }
 
 /// Why a revert can't be undone.
