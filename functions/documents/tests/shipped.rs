@@ -112,10 +112,11 @@ fn a_shipped_document_that_is_mutated_fails_its_cases() {
             but(p, "\"HttpTokens\", \"HttpEndpoint\"", "\"HttpEndpoint\"")
         }),
     ];
+    let shipped = shipped();
     for (what, mutate) in mutations {
         let mut made_sense = false;
-        for index in 0..shipped().policies.len() {
-            let mut documents = shipped();
+        for index in 0..shipped.policies.len() {
+            let mut documents = shipped.clone();
             let policy = &mut documents.policies[index].policy;
             let Some(mutated) = mutate(policy) else {
                 continue;

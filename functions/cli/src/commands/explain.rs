@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use undrift_core::iam::{DocumentKind, Line};
 use undrift_core::policy::Bundle;
 use undrift_documents::{Document, Documents, did_you_mean, kinds};
 use undrift_replay::{Fault, Judged, Progress, Replay, Watch};
@@ -16,12 +17,13 @@ use crate::tree;
 /// Say in words how a verdict comes about, and what then happens
 ///
 /// Of a policy: what it catches and how it judges. Of events in a file, in any of the forms that
-/// `replay` reads: what each one did, what each policy says of it, and what would be done.
+/// `replay` reads: what each one did, what each policy says of it, and what would be done. Of an
+/// AWS policy document in a file: what each statement and condition lets in or keeps out.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A policy, by its id or its file, or a file of events
+    /// A policy, by its id or its file, a file of events, or a file with a policy document of AWS's
     // Later also a record.
-    #[arg(value_name = "POLICY|EVENT-FILE")]
+    #[arg(value_name = "POLICY|EVENT-FILE|DOCUMENT")]
     subject: String,
     /// Only the event of this id, where a file has several
     #[arg(long, value_name = "EVENT-ID")]
@@ -71,6 +73,9 @@ impl Args {
         let (documents, index) = match Subject::of(&self.subject) {
             Subject::Policy(id) => of_id(&id)?,
             Subject::File(file) => of_file(&file)?,
+            Subject::Events(file) if file != Path::new("-") && document(&file).is_some() => {
+                return document(&file).map_or(Ok(Ending::Fine), |line| of_document(shell, &line));
+            }
             Subject::Events(file) => return events(shell, &file, self.event.as_deref()),
             Subject::Record => return later("a record", "`undrift show` shows what it holds"),
         };
@@ -80,6 +85,36 @@ impl Args {
         whole(shell, document, &documents)?;
         Ok(Ending::Fine)
     }
+}
+
+/// How much of a file is looked at for a policy document; AWS's longest are 20 KB.
+const LONGEST: u64 = 1 << 20;
+
+/// A file's document, where it holds one.
+fn document(file: &Path) -> Option<Line> {
+    let size = std::fs::metadata(file).ok()?.len();
+    let text = (size <= LONGEST).then(|| std::fs::read_to_string(file).ok())??;
+    let line = Line::parse(&text, &Line::default()).ok()?;
+    let kind = if line.names_nobody() {
+        DocumentKind::Identity
+    } else {
+        line.kind
+    };
+    Some(Line { kind, ..line })
+}
+
+fn of_document(shell: &Shell, line: &Line) -> Result<Ending, Failure> {
+    let sections = line.explain().map_err(Failure::Subject)?;
+    let sections: Vec<Section> = sections
+        .into_iter()
+        .map(|(about, says)| Section { about, says })
+        .collect();
+    if shell.is_json() {
+        shell.json(&json!({"verdict": line.judge().verdict, "sections": sections}))?;
+    } else {
+        print(shell, sections)?;
+    }
+    Ok(Ending::Fine)
 }
 
 /// Each event of a file. Its resources are followed through all events before it in the file.

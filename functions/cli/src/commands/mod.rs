@@ -7,6 +7,7 @@ mod events;
 mod explain;
 mod iam;
 mod init;
+mod judge;
 mod local;
 mod policies;
 mod records;
@@ -54,6 +55,7 @@ commands! {
     Test(test),
     Policies(policies),
     Replay(replay),
+    Judge(judge),
     Explain(explain),
     Schema(schema),
     Bundle(bundle),

@@ -13,13 +13,14 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Section {
     /// The question, as a heading.
-    pub(crate) about: &'static str,
+    pub(crate) about: String,
     /// The answer, a line each; lines that begin with blanks belong to the one before.
     pub(crate) says: Vec<String>,
 }
 
 impl Section {
-    fn new(about: &'static str, says: Vec<String>) -> Self {
+    fn new(about: &str, says: Vec<String>) -> Self {
+        let about = about.to_owned();
         Self { about, says }
     }
 }

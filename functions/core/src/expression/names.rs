@@ -19,7 +19,7 @@ const FUNCTIONS: [(&str, usize); 7] = [
 ];
 
 /// The functions about policy documents.
-const IAM: [&str; 3] = ["iam.public", "iam.foreign", "iam.admin"];
+const IAM: [&str; 4] = ["iam.public", "iam.foreign", "iam.admin", "iam.privesc"];
 
 /// What a part of an expression is, as far as names are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,148 +1,127 @@
-//! `iam.admin`: an identity's policy makes it an administrator.
+//! `iam.admin` and `iam.privesc`: which of an identity's policies make it an administrator, or let
+//! it become one.
 
 use serde_json::Value;
 
-use super::document::{Effect, Listed, Statement, brief, statements};
-use super::wildcard::{action, may_overlap};
+use super::document::{Document, brief};
+use super::identity::{IdentityVerdict, Level, allows_all, identity, in_words, sure_powers};
+use super::paths::Tier;
 use super::{Params, Said};
 
-/// Actions of IAM by each of which one becomes an administrator, or nearly: whoever may do all of
-/// them on everything is one.
-const POWERS: [&str; 13] = [
-    "iam:AddUserToGroup",
-    "iam:AttachGroupPolicy",
-    "iam:AttachRolePolicy",
-    "iam:AttachUserPolicy",
-    "iam:CreateAccessKey",
-    "iam:CreateLoginProfile",
-    "iam:CreatePolicyVersion",
-    "iam:PutGroupPolicy",
-    "iam:PutRolePolicy",
-    "iam:PutUserPolicy",
-    "iam:SetDefaultPolicyVersion",
-    "iam:UpdateAssumeRolePolicy",
-    "iam:UpdateLoginProfile",
-];
+/// A policy of AWS's own that makes an administrator, whatever settings say.
+const ADMINISTRATOR: &str = "AdministratorAccess";
 
-/// What of many services tells whether a policy is for everything.
-const EVERYTHING: [&str; 6] = [
-    "ec2:RunInstances",
-    "kms:Decrypt",
-    "lambda:UpdateFunctionCode",
-    "s3:PutBucketPolicy",
-    "secretsmanager:GetSecretValue",
-    "sts:AssumeRole",
-];
+/// What an element holds: documents, or what is known of it without.
+enum Held {
+    Documents(Vec<Document>),
+    Certain(Said),
+}
 
-/// What is to be said of an element: a policy, or a group with its policies.
-pub(super) fn admin(element: &Value, params: &Params) -> Said {
-    if let Some(policies) = element.get("policies") {
-        let Some(policies) = policies.as_array() else {
-            return Said::CannotTell("the policies are no list".to_owned());
-        };
-        let mut doubt = None;
-        for policy in policies {
-            match admin(policy, params) {
-                Said::Yes(why) => return Said::Yes(why),
-                Said::CannotTell(why) => doubt = Some(why),
-                Said::No => {}
+/// What is to be said of each of an identity's elements: policies, or groups with theirs. Where
+/// none alone makes one an administrator but all together do, it is said of each without which
+/// they wouldn't.
+pub(super) fn said(elements: &[Value], params: &Params, asked: IdentityVerdict) -> Vec<Said> {
+    let held: Vec<Held> = elements.iter().map(|e| held(e, params)).collect();
+    let mut said: Vec<Said> = held
+        .iter()
+        .map(|held| match held {
+            Held::Certain(said) => said.clone(),
+            Held::Documents(documents) => answer(documents, asked),
+        })
+        .collect();
+    let is_yes = |s: &Said| matches!(s, Said::Yes(_));
+    if said.iter().any(is_yes) {
+        return said;
+    }
+    let together = |without: Option<usize>| {
+        let all = held.iter().enumerate().filter(|(n, _)| Some(*n) != without);
+        let documents: Vec<Document> = all
+            .filter_map(|(_, held)| match held {
+                Held::Documents(documents) => Some(documents.clone()),
+                Held::Certain(_) => None,
+            })
+            .flatten()
+            .collect();
+        answer(&documents, asked)
+    };
+    if held.len() > 1 && is_yes(&together(None)) {
+        for (n, said) in said.iter_mut().enumerate() {
+            if !is_yes(&together(Some(n))) {
+                *said = Said::Yes("together with what else it has, allows every action".to_owned());
             }
         }
-        return doubt.map_or(Said::No, Said::CannotTell);
+    }
+    said
+}
+
+fn answer(documents: &[Document], asked: IdentityVerdict) -> Said {
+    let judged = identity(documents, None);
+    match (judged.verdict, asked) {
+        (IdentityVerdict::Admin, _) | (IdentityVerdict::Privesc, IdentityVerdict::Privesc) => {
+            Said::Yes(judged.why)
+        }
+        (IdentityVerdict::NotAdmin, _) => Said::No,
+        (IdentityVerdict::CannotTell, IdentityVerdict::Privesc) => Said::CannotTell(judged.why),
+        // All of IAM's own powers are all there is.
+        (_, IdentityVerdict::Admin) if sure_powers(documents) == Level::Sure => {
+            Said::Yes("allows all of IAM's actions on every resource".to_owned())
+        }
+        _ => {
+            let own = judged
+                .ways
+                .iter()
+                .find(|w| matches!(w.tier, Tier::Own | Tier::OtherPrincipal));
+            match own {
+                Some(way) => Said::CannotTell(in_words(way)),
+                None if judged.verdict == IdentityVerdict::CannotTell && judged.ways.is_empty() => {
+                    Said::CannotTell(judged.why)
+                }
+                None if allows_all(documents) => {
+                    Said::CannotTell("it allows everything but what it denies".to_owned())
+                }
+                None => Said::No,
+            }
+        }
+    }
+}
+
+fn held(element: &Value, params: &Params) -> Held {
+    if let Some(policies) = element.get("policies") {
+        let Some(policies) = policies.as_array() else {
+            let why = "the policies are no list".to_owned();
+            return Held::Certain(Said::CannotTell(why));
+        };
+        let mut documents = Vec::new();
+        let mut doubt = None;
+        for policy in policies {
+            match held(policy, params) {
+                Held::Certain(Said::Yes(why)) => return Held::Certain(Said::Yes(why)),
+                Held::Certain(Said::CannotTell(why)) => doubt = Some(why),
+                Held::Certain(Said::No) => {}
+                Held::Documents(more) => documents.extend(more),
+            }
+        }
+        return match doubt {
+            Some(why) if documents.is_empty() => Held::Certain(Said::CannotTell(why)),
+            _ => Held::Documents(documents),
+        };
     }
     if let Some(arn) = element.get("policy").and_then(Value::as_str) {
         let name = arn.rsplit('/').next().unwrap_or(arn);
-        if params.managed.iter().any(|m| m == name) {
-            return Said::Yes(format!("{} makes an administrator", brief(name)));
-        }
         let own_of_aws = arn.split(':').nth(4) == Some("aws");
+        if params.managed.iter().any(|m| m == name) || own_of_aws && name == ADMINISTRATOR {
+            let why = format!("{} makes an administrator", brief(name));
+            return Held::Certain(Said::Yes(why));
+        }
         if own_of_aws {
-            return Said::No;
+            return Held::Certain(Said::No);
         }
     }
-    match element.get("document") {
-        Some(document) => match statements(document) {
-            Ok(all) => of_document(&all),
-            Err(why) => Said::CannotTell(why),
-        },
-        None => Said::CannotTell("the policy's document isn't shown".to_owned()),
+    match element.get("document").map(Document::read) {
+        Some(Ok(document)) => Held::Documents(vec![document]),
+        Some(Err(why)) => Held::Certain(Said::CannotTell(why)),
+        None => Held::Certain(Said::CannotTell(
+            "the policy's document isn't shown".to_owned(),
+        )),
     }
-}
-
-fn of_document(all: &[Statement]) -> Said {
-    let allows: Vec<&Statement> = all.iter().filter(|s| s.effect == Effect::Allow).collect();
-    let certain: Vec<&Statement> = allows
-        .iter()
-        .copied()
-        .filter(|s| s.tests.is_empty() && is_everywhere(&s.resources) == Some(true))
-        .collect();
-    let granted = |by: &[&Statement], name: &str| by.iter().any(|s| grants(&s.actions, name));
-    let powers = |by: &[&Statement]| POWERS.iter().filter(|p| granted(by, p)).count();
-    if powers(&certain) == POWERS.len() {
-        if all.iter().any(|s| s.effect == Effect::Deny && takes(s)) {
-            let why = "it allows everything, and denies something of that";
-            return Said::CannotTell(why.to_owned());
-        }
-        let everything = EVERYTHING.iter().all(|name| granted(&certain, name));
-        let what = if everything {
-            "every action"
-        } else {
-            "all of IAM's actions"
-        };
-        return Said::Yes(format!("allows {what} on every resource"));
-    }
-    // Conditions or narrower resources may leave as much.
-    let possible: Vec<&Statement> = allows
-        .iter()
-        .copied()
-        .filter(|s| is_everywhere(&s.resources) != Some(false))
-        .collect();
-    if powers(&possible) == POWERS.len() {
-        let why = "it allows all of IAM's actions under a condition";
-        return Said::CannotTell(why.to_owned());
-    }
-    if let Some(power) = POWERS.iter().find(|p| granted(&possible, p)) {
-        let why = format!(
-            "it allows {power} on every resource, by which one can become an administrator"
-        );
-        return Said::CannotTell(why);
-    }
-    Said::No
-}
-
-/// The resources are all there are; `None`: it can't be told.
-fn is_everywhere(resources: &Listed) -> Option<bool> {
-    match resources {
-        Listed::Only(all) => {
-            if all
-                .iter()
-                .any(|r| !r.is_empty() && r.bytes().all(|b| b == b'*'))
-            {
-                return Some(true);
-            }
-            // Much of IAM may still be under it.
-            let wide = |r: &String| may_overlap(r, "arn:aws:iam::*:*") && r.contains('*');
-            if all.iter().any(wide) {
-                None
-            } else {
-                Some(false)
-            }
-        }
-        Listed::AllBut(_) | Listed::Unsaid => None,
-    }
-}
-
-fn grants(actions: &Listed, name: &str) -> bool {
-    match actions {
-        Listed::Only(all) => all.iter().any(|pattern| action(pattern, name)),
-        Listed::AllBut(all) => !all.iter().any(|pattern| action(pattern, name)),
-        Listed::Unsaid => false,
-    }
-}
-
-/// A Deny takes one of the powers away, at least sometimes.
-fn takes(deny: &Statement) -> bool {
-    let transport = |key: &str| key == "aws:securetransport";
-    let only_transport = !deny.tests.is_empty() && deny.tests.iter().all(|t| transport(&t.key));
-    !only_transport && POWERS.iter().any(|p| grants(&deny.actions, p))
 }

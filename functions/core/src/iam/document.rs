@@ -1,7 +1,20 @@
-//! Statements of policy documents, parsed.
+//! Policy documents, parsed as leniently as AWS stores them.
 
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::operator::Operator;
+
+/// Which language a document is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// `2008-10-17`, also where none is said: `${…}` is text.
+    Old,
+    /// `2012-10-17`: `${…}` are variables.
+    New,
+    /// It isn't known: only statements are.
+    Unknown,
+}
 
 /// What a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +48,7 @@ pub(super) enum Who {
 /// One test of a condition: operator, key, values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Test {
-    /// As written, in lower case.
-    pub(super) operator: String,
+    pub(super) operator: Operator,
     /// In lower case.
     pub(super) key: String,
     pub(super) values: Vec<String>,
@@ -45,20 +57,111 @@ pub(super) struct Test {
 /// A statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statement {
+    pub(super) sid: Option<String>,
     pub(super) effect: Effect,
     pub(super) who: Who,
     pub(super) actions: Listed,
     pub(super) resources: Listed,
     pub(super) tests: Vec<Test>,
+    /// What of its conditions can't be read: it holds of fewer requests than its tests say.
+    pub(super) odd: Option<String>,
 }
 
-impl Statement {
-    /// Reads an element of a facet that is a document: `{"statement": {…}}`.
-    pub(super) fn of(element: &Value) -> Result<Self, String> {
-        let statement = element.get("statement").unwrap_or(element);
-        Self::read(statement)
+/// A policy document. What of it can't be read is kept as the reason why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    pub(super) version: Version,
+    pub(super) statements: Vec<Result<Statement, String>>,
+}
+
+impl Document {
+    /// Reads a document, as JSON or as text, which may be percent-encoded.
+    ///
+    /// # Errors
+    /// What keeps it from being a policy document at all. A single statement that can't be read
+    /// is no error: it is kept, and nothing certain is said of it.
+    pub fn read(document: &Value) -> Result<Self, String> {
+        match document {
+            Value::Null => Self::of(&Value::Object(Map::new())),
+            Value::String(text) if text.trim().is_empty() => Self::read(&Value::Null),
+            Value::String(text) => Self::parse(text),
+            other => Self::of(other),
+        }
     }
 
+    /// Reads the text of a document.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; also where a member stands twice.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = if text.trim_start().starts_with('%') {
+            percent_decode_str(text).decode_utf8_lossy()
+        } else {
+            text.into()
+        };
+        let parsed = super::json::parse(&text);
+        Self::of(&parsed.map_err(|e| format!("the document is not JSON: {e}"))?)
+    }
+
+    /// The statements that a facet holds, each `{"statement": {…}}`.
+    #[must_use]
+    pub fn of_elements(elements: &[Value]) -> Self {
+        let statement = |e: &Value| Statement::read(e.get("statement").unwrap_or(e));
+        Self {
+            version: Version::Unknown,
+            statements: elements.iter().map(statement).collect(),
+        }
+    }
+
+    fn of(document: &Value) -> Result<Self, String> {
+        let members = document.as_object();
+        let members = members.ok_or_else(|| "the document is no object".to_owned())?;
+        let version = match members.get("Version").map(Value::as_str) {
+            None | Some(Some("2008-10-17")) => Version::Old,
+            Some(Some("2012-10-17")) => Version::New,
+            Some(_) => Version::Unknown,
+        };
+        let statements = match members.get("Statement") {
+            Some(Value::Array(all)) => all.iter().map(Statement::read).collect(),
+            Some(one @ Value::Object(_)) => vec![Statement::read(one)],
+            // No policy is none that lets anybody in.
+            None => Vec::new(),
+            Some(_) => return Err("the document's statements are no statements".to_owned()),
+        };
+        Ok(Self {
+            version,
+            statements,
+        })
+    }
+
+    /// A statement's `Sid`, or its place, counted from 0.
+    pub(super) fn name(&self, place: usize) -> Option<String> {
+        let statement = self.statements.get(place)?.as_ref().ok();
+        let sid = statement
+            .and_then(|s| s.sid.as_deref())
+            .filter(|s| !s.is_empty());
+        Some(sid.map_or_else(|| place.to_string(), brief))
+    }
+
+    /// The statements that can be read.
+    pub(super) fn known(&self) -> impl Iterator<Item = &Statement> {
+        self.statements.iter().filter_map(|s| s.as_ref().ok())
+    }
+}
+
+const KNOWN: [&str; 9] = [
+    "Action",
+    "Condition",
+    "Effect",
+    "NotAction",
+    "NotPrincipal",
+    "NotResource",
+    "Principal",
+    "Resource",
+    "Sid",
+];
+
+impl Statement {
     fn read(statement: &Value) -> Result<Self, String> {
         let members = statement.as_object();
         let members = members.ok_or_else(|| "a statement is no object".to_owned())?;
@@ -84,12 +187,22 @@ impl Statement {
             (None, Some(who)) => Who::AllBut(principals(who)?),
             (None, None) => Who::Unsaid,
         };
+        let actions = listed("Action", "NotAction")?;
+        if actions == Listed::Unsaid {
+            return Err("a statement names no action".to_owned());
+        }
+        let sid = members.get("Sid").and_then(Value::as_str);
+        let (tests, odd) = members
+            .get("Condition")
+            .map_or(Ok((Vec::new(), None)), tests)?;
         Ok(Self {
+            sid: sid.map(str::to_owned),
             effect,
             who,
-            actions: listed("Action", "NotAction")?,
+            actions,
             resources: listed("Resource", "NotResource")?,
-            tests: members.get("Condition").map_or(Ok(Vec::new()), tests)?,
+            tests,
+            odd,
         })
     }
 
@@ -108,41 +221,6 @@ impl Statement {
     }
 }
 
-const KNOWN: [&str; 9] = [
-    "Action",
-    "Condition",
-    "Effect",
-    "NotAction",
-    "NotPrincipal",
-    "NotResource",
-    "Principal",
-    "Resource",
-    "Sid",
-];
-
-/// The statements of a whole document, as JSON or as text, which may be percent-encoded.
-pub(super) fn statements(document: &Value) -> Result<Vec<Statement>, String> {
-    let parsed;
-    let document = match document {
-        Value::String(text) => {
-            let text = if text.trim_start().starts_with('%') {
-                percent_decode_str(text).decode_utf8_lossy()
-            } else {
-                text.into()
-            };
-            parsed = serde_json::from_str::<Value>(&text)
-                .map_err(|e| format!("the document is not JSON: {e}"))?;
-            &parsed
-        }
-        other => other,
-    };
-    match document.get("Statement") {
-        Some(Value::Array(all)) => all.iter().map(Statement::read).collect(),
-        Some(one) => Ok(vec![Statement::read(one)?]),
-        None => Err("the document has no statements".to_owned()),
-    }
-}
-
 /// A text or a list of texts; numbers and truth values count as texts.
 fn texts(value: &Value) -> Result<Vec<String>, String> {
     let one = |value: &Value| match value {
@@ -150,20 +228,24 @@ fn texts(value: &Value) -> Result<Vec<String>, String> {
         Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
         _ => Err("a list holds something else than texts".to_owned()),
     };
-    let all: Vec<String> = match value {
-        Value::Array(all) => all.iter().map(one).collect::<Result<_, _>>()?,
-        other => vec![one(other)?],
-    };
-    if all.is_empty() {
-        return Err("a list is empty".to_owned());
+    match value {
+        Value::Array(all) => all.iter().map(one).collect(),
+        other => Ok(vec![one(other)?]),
     }
-    Ok(all)
+}
+
+fn is_account(name: &str) -> bool {
+    let digits = name.len() == 12 && name.bytes().all(|b| b.is_ascii_digit());
+    digits || name.starts_with("arn:")
 }
 
 fn principals(value: &Value) -> Result<Vec<(String, String)>, String> {
+    let of_aws = |all: Vec<String>| all.into_iter().map(|who| ("AWS".to_owned(), who)).collect();
     match value {
-        Value::String(all) if all == "*" => Ok(vec![("AWS".to_owned(), "*".to_owned())]),
-        Value::Object(types) if !types.is_empty() => {
+        // AWS takes `*` alone so; some write down whom they mean.
+        Value::String(one) if one == "*" || is_account(one) => Ok(of_aws(vec![one.clone()])),
+        Value::Array(_) => texts(value).map(of_aws),
+        Value::Object(types) => {
             let mut all = Vec::new();
             for (name, list) in types {
                 all.extend(texts(list)?.into_iter().map(|who| (name.clone(), who)));
@@ -174,22 +256,30 @@ fn principals(value: &Value) -> Result<Vec<(String, String)>, String> {
     }
 }
 
-fn tests(condition: &Value) -> Result<Vec<Test>, String> {
-    let operators = condition.as_object();
-    let operators = operators.ok_or_else(|| "a condition is no object".to_owned())?;
-    let mut all = Vec::new();
-    for (operator, keys) in operators {
-        let keys = keys.as_object();
-        let keys = keys.ok_or_else(|| "a condition's operator has no keys".to_owned())?;
-        for (key, values) in keys {
-            all.push(Test {
-                operator: operator.to_ascii_lowercase(),
-                key: key.to_ascii_lowercase(),
-                values: texts(values)?,
-            });
+/// The tests of a condition, and what of it can't be read.
+fn tests(condition: &Value) -> Result<(Vec<Test>, Option<String>), String> {
+    let object = |value: &Value, what: &str| -> Result<Map<String, Value>, String> {
+        let members = value.as_object().cloned();
+        members.ok_or_else(|| format!("{what} is no object"))
+    };
+    let (mut all, mut odd) = (Vec::new(), None);
+    for (name, keys) in object(condition, "a condition")? {
+        let Some(operator) = Operator::parse(&name) else {
+            odd = Some(format!("there is no operator {}", brief(&name)));
+            continue;
+        };
+        for (key, values) in object(&keys, "a condition's operator")? {
+            match texts(&values) {
+                Ok(values) => all.push(Test {
+                    operator,
+                    key: key.to_ascii_lowercase(),
+                    values,
+                }),
+                Err(why) => odd = Some(why),
+            }
         }
     }
-    Ok(all)
+    Ok((all, odd))
 }
 
 /// A text of somebody's making, short and in one line.

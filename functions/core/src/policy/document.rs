@@ -93,7 +93,8 @@ pub struct Policy {
     /// elements that are wrong; an empty list is compliant. `net.open(state.ingress, params)` gives
     /// the rules that let the internet reach `params.ports`; `iam.public(state.policy, params)` and
     /// `iam.foreign(…)` the statements that let everybody or a stranger's account in,
-    /// `iam.admin(state.attached, params)` the policies that make an administrator.
+    /// `iam.admin(state.attached, params)` the policies that make an administrator,
+    /// `iam.privesc(…)` also those by which one can become one.
     pub violation: String,
     /// How it is mended.
     pub remedy: Remedy,

@@ -1,0 +1,312 @@
+//! Patterns with `*` and `?`, as IAM matches them.
+
+/// A pattern matches a text: `*` any run of characters, `?` one character.
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
+    let same = |pattern: &u8, byte: u8| *pattern == byte;
+    glob(
+        pattern.as_bytes(),
+        text.as_bytes(),
+        &|b| byte_part(*b),
+        &same,
+    )
+}
+
+/// The same, whatever the case of letters: so are actions compared (IAM User Guide, "IAM JSON
+/// policy elements: Action").
+pub(super) fn action(pattern: &str, action: &str) -> bool {
+    let same = |pattern: &u8, byte: u8| pattern.eq_ignore_ascii_case(&byte);
+    pattern == "*"
+        || glob(
+            pattern.as_bytes(),
+            action.as_bytes(),
+            &|b| byte_part(*b),
+            &same,
+        )
+}
+
+fn byte_part(byte: u8) -> Part {
+    match byte {
+        b'*' => Part::Many,
+        b'?' => Part::One,
+        other => Part::Is(other),
+    }
+}
+
+/// Without backtracking over more than one `*`: the time is at most the product of both lengths.
+fn glob<P>(
+    pattern: &[P],
+    text: &[u8],
+    part: &dyn Fn(&P) -> Part,
+    same: &dyn Fn(&P, u8) -> bool,
+) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(c) = text.get(t) {
+        match pattern.get(p).map(|one| (part(one), one)) {
+            Some((Part::Many, _)) => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some((Part::One, _)) => {
+                p += 1;
+                t += 1;
+                // One character may be several bytes.
+                while text.get(t).is_some_and(|b| b & 0b1100_0000 == 0b1000_0000) {
+                    t += 1;
+                }
+            }
+            Some((Part::Is(_), one)) if same(one, *c) => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    p = at + 1;
+                    t = from + 1;
+                    star = Some((at, t));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern
+        .get(p..)
+        .is_some_and(|rest| rest.iter().all(|one| part(one) == Part::Many))
+}
+
+/// One part of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// `*`
+    Many,
+    /// `?`
+    One,
+    /// This byte.
+    Is(u8),
+}
+
+/// A pattern taken apart; what a variable stands for is in it to the letter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Pattern(pub(super) Vec<Part>);
+
+/// What two patterns have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meet {
+    /// Both match this text.
+    At(String),
+    /// No text is matched by both.
+    Never,
+    /// They are too long to find out.
+    Unsure,
+}
+
+/// Products of lengths up to which two patterns are compared.
+const MOST: usize = 40_000;
+
+impl Pattern {
+    /// A pattern as it is written.
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.bytes().map(byte_part).collect())
+    }
+
+    /// A text that stands for itself.
+    pub(super) fn literal(text: &str) -> Self {
+        Self(text.bytes().map(Part::Is).collect())
+    }
+
+    pub(super) fn is_fixed(&self) -> bool {
+        self.0.iter().all(|p| matches!(p, Part::Is(_)))
+    }
+
+    /// What stands before the first wildcard.
+    pub(super) fn head(&self) -> String {
+        let bytes = self.0.iter().map_while(|p| match p {
+            Part::Is(b) => Some(*b),
+            _ => None,
+        });
+        String::from_utf8_lossy(&bytes.collect::<Vec<_>>()).into_owned()
+    }
+
+    pub(super) fn matches(&self, text: &str) -> bool {
+        let same = |pattern: &Part, byte: u8| *pattern == Part::Is(byte);
+        glob(&self.0, text.as_bytes(), &|part| *part, &same)
+    }
+
+    /// Every text that `inner` matches is matched by this one. May be false where it is so.
+    pub(super) fn covers(&self, inner: &Self) -> bool {
+        let (outer, inner) = (&self.0, &inner.0);
+        let (mut o, mut i) = (0, 0);
+        let mut star: Option<(usize, usize)> = None;
+        while let Some(part) = inner.get(i) {
+            let fits = match (outer.get(o), part) {
+                (Some(Part::Many), _) => {
+                    star = Some((o, i));
+                    o += 1;
+                    continue;
+                }
+                (Some(Part::One), Part::One) => true,
+                // A byte is a whole character only where it is ASCII.
+                (Some(Part::One), Part::Is(b)) => b.is_ascii(),
+                (Some(Part::Is(a)), Part::Is(b)) => a == b,
+                _ => false,
+            };
+            if fits {
+                o += 1;
+                i += 1;
+                continue;
+            }
+            match star {
+                Some((at, from)) => {
+                    o = at + 1;
+                    i = from + 1;
+                    star = Some((at, i));
+                }
+                None => return false,
+            }
+        }
+        outer
+            .get(o..)
+            .is_some_and(|rest| rest.iter().all(|p| *p == Part::Many))
+    }
+
+    /// A text that both match.
+    pub(super) fn meet(&self, other: &Self) -> Meet {
+        let (one, two) = (&self.0, &other.0);
+        if one.len().saturating_mul(two.len()) > MOST {
+            return Meet::Unsure;
+        }
+        // What stands before the first wildcard of both must agree.
+        let apart = one.iter().zip(two).find_map(|pair| match pair {
+            (Part::Is(x), Part::Is(y)) => (x != y).then_some(true),
+            _ => Some(false),
+        });
+        if apart == Some(true) {
+            return Meet::Never;
+        }
+        // Breadth first over places in both, each with where it was come from and by which byte.
+        let width = two.len() + 1;
+        let mut from: Vec<Option<(usize, Option<u8>)>> = vec![None; (one.len() + 1) * width];
+        let mut next = std::collections::VecDeque::from([0]);
+        let end = one.len() * width + two.len();
+        let mut met = end == 0;
+        while let Some(at) = next.pop_front() {
+            if at == end {
+                met = true;
+                break;
+            }
+            let (i, j) = (at / width, at % width);
+            let (pa, pb) = (one.get(i), two.get(j));
+            let mut go = |i: usize, j: usize, byte: Option<u8>| {
+                let to = i * width + j;
+                if let Some(place @ None) = from.get_mut(to)
+                    && to != 0
+                {
+                    *place = Some((at, byte));
+                    next.push_back(to);
+                }
+            };
+            if pa == Some(&Part::Many) {
+                go(i + 1, j, None);
+            }
+            if pb == Some(&Part::Many) {
+                go(i, j + 1, None);
+            }
+            let after = |part: &Part, at: usize| if *part == Part::Many { at } else { at + 1 };
+            match (pa, pb) {
+                (Some(Part::Is(x)), Some(Part::Is(y))) if x == y => {
+                    go(i + 1, j + 1, Some(*x));
+                }
+                (Some(Part::Is(x)), Some(wild @ (Part::One | Part::Many))) => {
+                    go(i + 1, after(wild, j), Some(*x));
+                }
+                (Some(wild @ (Part::One | Part::Many)), Some(Part::Is(y))) => {
+                    go(after(wild, i), j + 1, Some(*y));
+                }
+                (Some(x @ (Part::One | Part::Many)), Some(y @ (Part::One | Part::Many)))
+                    if !(*x == Part::Many && *y == Part::Many) =>
+                {
+                    go(after(x, i), after(y, j), Some(b'x'));
+                }
+                _ => {}
+            }
+        }
+        if !met {
+            return Meet::Never;
+        }
+        let mut text = Vec::new();
+        let mut at = end;
+        while let Some(Some((before, byte))) = from.get(at) {
+            text.extend(byte);
+            at = *before;
+        }
+        text.reverse();
+        Meet::At(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// A text that it matches, with `fill` for each `*`.
+    pub(super) fn some(&self, fill: &str) -> String {
+        let mut text = Vec::new();
+        for part in &self.0 {
+            match part {
+                Part::Many => text.extend(fill.bytes()),
+                Part::One => text.push(b'x'),
+                Part::Is(byte) => text.push(*byte),
+            }
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+/// It has a part that stands for others, or that is only known when it is asked.
+pub(super) fn is_open(value: &str) -> bool {
+    value.contains(['*', '?']) || value.contains("${")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_patterns_match_cover_and_share() {
+        for (pattern, text, is) in [
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a?c", "ac", false),
+            ("a?c", "aéc", true),
+            ("*b*b*", "abab", true),
+            ("", "", true),
+            ("*", "", true),
+            ("?", "", false),
+        ] {
+            assert_eq!(matches(pattern, text), is, "{pattern} {text}");
+        }
+        for (outer, inner, is) in [
+            ("s3:*", "s3:get*", true),
+            ("s3:get*", "s3:*", false),
+            ("*", "*", true),
+            ("a?", "a*", false),
+            ("a*b", "a*c*b", true),
+            ("?*", "*", false),
+        ] {
+            let is_so = Pattern::of(outer).covers(&Pattern::of(inner));
+            assert_eq!(is_so, is, "{outer} {inner}");
+        }
+        for (a, b) in [
+            ("a*", "*b"),
+            ("*a*", "?b?"),
+            ("x?z", "x*z"),
+            ("*", "*"),
+            ("ab", "ab"),
+        ] {
+            let (pa, pb) = (Pattern::of(a), Pattern::of(b));
+            match (pa.meet(&pb), a) {
+                (Meet::Never, "*a*") => {}
+                (Meet::At(text), _) => {
+                    assert!(pa.matches(&text) && pb.matches(&text), "{a} {b} {text}");
+                }
+                other => panic!("{a} {b}: {other:?}"),
+            }
+        }
+        assert_eq!(Pattern::of("a*").meet(&Pattern::of("b*")), Meet::Never);
+    }
+}
