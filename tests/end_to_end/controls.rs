@@ -8,9 +8,8 @@ mod cloudtrail;
 mod ec2;
 mod iam;
 mod s3;
+mod tally;
 
-use std::io::Write as _;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -434,43 +433,7 @@ async fn every_scene<C: Control>() {
     }
     play!(round_trip undo_is_refused nothing_comes_of_nothing two_in_a_row a_late_older_event
         others_are_first made_anew a_missed_change);
-    passed(C::POLICY, &rounds);
-}
-
-/// Controls whose scenes have all passed, each with its calls and rounds.
-static PASSED: Mutex<Vec<(&str, usize, usize)>> = Mutex::new(Vec::new());
-
-/// Tells of a control, and after the last of them of all. Not by `println!`, which is shown of
-/// tests that fail only.
-fn passed(policy: &'static str, rounds: &str) {
-    let calls = rounds
-        .split_whitespace()
-        .map(|word| match word.strip_suffix('×') {
-            // The number stands before the name.
-            Some(n) => n.parse::<usize>().unwrap() - 1,
-            None => usize::from(word.contains(':') && !word.ends_with(':')),
-        });
-    let one = (policy, calls.sum(), rounds.lines().count());
-    let mut all = PASSED.lock().unwrap();
-    all.push(one);
-    let mut out = std::io::stdout().lock();
-    let (policy, calls, rounds) = one;
-    writeln!(
-        out,
-        "{policy}: round trip passed; {calls} calls in {rounds} rounds"
-    )
-    .unwrap();
-    if all.len() == CONTROLS {
-        let (calls, rounds) = all
-            .iter()
-            .fold((0, 0), |(c, r), one| (c + one.1, r + one.2));
-        let controls = all.len();
-        writeln!(
-            out,
-"controls: {controls}, round trips passed: {controls}; {calls} calls in {rounds} rounds in all"
-        )
-        .unwrap();
-    }
+    tally::passed(C::POLICY, &rounds, CONTROLS);
 }
 
 macro_rules! controls {

@@ -2,12 +2,54 @@
 //! of it is guessed.
 
 use serde_json::{Value, json};
-use undrift_core::decide::Decision;
+use undrift_core::decide::{Decision, Why};
 use undrift_core::judge::Verdict;
+use undrift_core::policy::{Bundle, Needs};
+use undrift_documents::{kinds, load};
+use undrift_tests::sandbox::root;
 
-use crate::support::{authorized, created, modified, record, replay_records, revoked};
+use crate::support::{
+    authorized, created, lines, modified, record, replay_by, replay_records, revoked,
+};
 
 const ADMIN: &str = "admin-ports";
+
+/// Who is let use a snapshot is taken out again, also where nobody saw whom it was shared with
+/// before; not where the policy wants that known.
+#[test]
+fn what_needs_to_be_known_before_is_asked_for() {
+    let shared = record(
+        "a",
+        10,
+        "ModifySnapshotAttribute",
+        json!({"snapshotId": "snap-1", "attributeType": "CREATE_VOLUME_PERMISSION",
+            "createVolumePermission": {"add": {"items": [{"group": "all"}]}}}),
+        json!({"_return": true}),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = lines(folder.path(), &[shared]);
+    let decided = |needs: Option<Needs>| {
+        let mut documents = load(&root().join("policies")).unwrap().reverting();
+        for document in &mut documents.policies {
+            document.policy.needs = needs;
+        }
+        let policies = documents.enabled();
+        let bundle = Bundle::of(
+            &policies,
+            &documents.settings,
+            &documents.exemptions,
+            kinds(),
+        );
+        let heard = replay_by(&bundle.unwrap(), std::slice::from_ref(&path), false);
+        heard.of("a").outcomes[0].decision.clone()
+    };
+    assert_eq!(decided(None), Decision::Act);
+    let asked = decided(Some(Needs::ExactBefore));
+    assert!(
+        matches!(asked, Decision::Propose(Why::BeforeUnknown(_))),
+        "{asked:?}"
+    );
+}
 
 #[test]
 fn where_history_does_not_show_a_rule_nothing_is_guessed() {

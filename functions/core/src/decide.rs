@@ -203,25 +203,25 @@ fn on(
     let mode = policy.map_or(Mode::Observe, |p| {
         settings.mode(&p.policy, &resource.account)
     });
-    let pipeline = change
-        .actor
-        .principal
-        .as_ref()
-        .filter(|p| settings.approved_pipelines.contains(p));
-    let principal = change.actor.principal.as_ref();
-    let kept = principal.filter(|p| settings.break_glass.contains(p));
-    let doubt = match now.protected {
-        Some(why) => Some(Why::Protected(why.to_owned())),
-        None => kept.map(|who| Why::BreakGlass(who.clone())),
-    };
-    match (mode, pipeline) {
-        (Mode::Observe, _) => Decision::Leave(Why::Observing),
-        _ if now.paused => Decision::Propose(Why::Paused),
-        _ if doubt.is_some() => doubt.map_or(Decision::Act, Decision::Propose),
-        (_, Some(role)) => Decision::Propose(Why::ApprovedPipeline(role.clone())),
-        (Mode::Approve, None) => Decision::Propose(Why::NeedsApproval),
-        (Mode::Revert, None) => Decision::Act,
+    if mode == Mode::Observe {
+        return Decision::Leave(Why::Observing);
     }
+    let maker = |listed: &[Arn]| {
+        let maker = change.actor.principal.as_ref();
+        maker.filter(|p| listed.contains(p)).cloned()
+    };
+    let held = if now.paused {
+        Some(Why::Paused)
+    } else if let Some(why) = now.protected {
+        Some(Why::Protected(why.to_owned()))
+    } else if let Some(who) = maker(&settings.break_glass) {
+        Some(Why::BreakGlass(who))
+    } else if let Some(role) = maker(&settings.approved_pipelines) {
+        Some(Why::ApprovedPipeline(role))
+    } else {
+        (mode == Mode::Approve).then_some(Why::NeedsApproval)
+    };
+    held.map_or(Decision::Act, Decision::Propose)
 }
 
 /// The exemption that covers a piece of evidence, as a reason.

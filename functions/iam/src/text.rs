@@ -1,6 +1,5 @@
 //! Names and documents as IAM's records and answers write them.
 
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use undrift_core::change::Change;
 use undrift_core::kind::written::text;
@@ -19,10 +18,7 @@ pub(crate) fn document(shown: &Value) -> Option<String> {
 
 /// A text, decoded where it is percent-encoded JSON.
 pub(crate) fn decoded(text: &str) -> String {
-    if !text.trim_start().starts_with('%') {
-        return text.to_owned();
-    }
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
+    undrift_core::iam::decoded(text).into_owned()
 }
 
 /// A member of a request that names something.

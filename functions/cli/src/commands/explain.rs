@@ -73,10 +73,12 @@ impl Args {
         let (documents, index) = match Subject::of(&self.subject) {
             Subject::Policy(id) => of_id(&id)?,
             Subject::File(file) => of_file(&file)?,
-            Subject::Events(file) if file != Path::new("-") && document(&file).is_some() => {
-                return document(&file).map_or(Ok(Ending::Fine), |line| of_document(shell, &line));
+            Subject::Events(file) => {
+                return match document(&file) {
+                    Some(line) => of_document(shell, &line),
+                    None => events(shell, &file, self.event.as_deref()),
+                };
             }
-            Subject::Events(file) => return events(shell, &file, self.event.as_deref()),
             Subject::Record => return later("a record", "`undrift show` shows what it holds"),
         };
         let Some(document) = documents.policies.get(index) else {

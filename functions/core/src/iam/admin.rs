@@ -11,10 +11,30 @@ use super::{Params, Said};
 /// A policy of AWS's own that makes an administrator, whatever settings say.
 const ADMINISTRATOR: &str = "AdministratorAccess";
 
-/// What an element holds: documents, or what is known of it without.
-enum Held {
-    Documents(Vec<Document>),
-    Certain(Said),
+/// What an element holds: documents, beside what is known of it without them.
+struct Held {
+    documents: Vec<Document>,
+    beside: Said,
+}
+
+impl Held {
+    fn known(beside: Said) -> Self {
+        Self {
+            documents: Vec::new(),
+            beside,
+        }
+    }
+
+    fn said(&self, asked: IdentityVerdict) -> Said {
+        if matches!(self.beside, Said::Yes(_)) {
+            return self.beside.clone();
+        }
+        match answer(&self.documents, asked) {
+            // What isn't known may still be one.
+            Said::No => self.beside.clone(),
+            said => said,
+        }
+    }
 }
 
 /// What is to be said of each of an identity's elements: policies, or groups with theirs. Where
@@ -22,26 +42,14 @@ enum Held {
 /// they wouldn't.
 pub(super) fn said(elements: &[Value], params: &Params, asked: IdentityVerdict) -> Vec<Said> {
     let held: Vec<Held> = elements.iter().map(|e| held(e, params)).collect();
-    let mut said: Vec<Said> = held
-        .iter()
-        .map(|held| match held {
-            Held::Certain(said) => said.clone(),
-            Held::Documents(documents) => answer(documents, asked),
-        })
-        .collect();
+    let mut said: Vec<Said> = held.iter().map(|held| held.said(asked)).collect();
     let is_yes = |s: &Said| matches!(s, Said::Yes(_));
     if said.iter().any(is_yes) {
         return said;
     }
     let together = |without: Option<usize>| {
         let all = held.iter().enumerate().filter(|(n, _)| Some(*n) != without);
-        let documents: Vec<Document> = all
-            .filter_map(|(_, held)| match held {
-                Held::Documents(documents) => Some(documents.clone()),
-                Held::Certain(_) => None,
-            })
-            .flatten()
-            .collect();
+        let documents: Vec<Document> = all.flat_map(|(_, h)| h.documents.clone()).collect();
         answer(&documents, asked)
     };
     if held.len() > 1 && is_yes(&together(None)) {
@@ -89,39 +97,40 @@ fn held(element: &Value, params: &Params) -> Held {
     if let Some(policies) = element.get("policies") {
         let Some(policies) = policies.as_array() else {
             let why = "the policies are no list".to_owned();
-            return Held::Certain(Said::CannotTell(why));
+            return Held::known(Said::CannotTell(why));
         };
-        let mut documents = Vec::new();
-        let mut doubt = None;
+        let mut all = Held::known(Said::No);
         for policy in policies {
-            match held(policy, params) {
-                Held::Certain(Said::Yes(why)) => return Held::Certain(Said::Yes(why)),
-                Held::Certain(Said::CannotTell(why)) => doubt = Some(why),
-                Held::Certain(Said::No) => {}
-                Held::Documents(more) => documents.extend(more),
+            let one = held(policy, params);
+            match one.beside {
+                Said::Yes(_) => return one,
+                Said::CannotTell(_) => all.beside = one.beside,
+                Said::No => {}
             }
+            all.documents.extend(one.documents);
         }
-        return match doubt {
-            Some(why) if documents.is_empty() => Held::Certain(Said::CannotTell(why)),
-            _ => Held::Documents(documents),
-        };
+        return all;
     }
     if let Some(arn) = element.get("policy").and_then(Value::as_str) {
         let name = arn.rsplit('/').next().unwrap_or(arn);
         let own_of_aws = arn.split(':').nth(4) == Some("aws");
         if params.managed.iter().any(|m| m == name) || own_of_aws && name == ADMINISTRATOR {
             let why = format!("{} makes an administrator", brief(name));
-            return Held::Certain(Said::Yes(why));
+            return Held::known(Said::Yes(why));
         }
         if own_of_aws {
-            return Held::Certain(Said::No);
+            return Held::known(Said::No);
         }
     }
+    let unsure = |why: &str| Held::known(Said::CannotTell(why.to_owned()));
     match element.get("document").map(Document::read) {
-        Some(Ok(document)) => Held::Documents(vec![document]),
-        Some(Err(why)) => Held::Certain(Said::CannotTell(why)),
-        None => Held::Certain(Said::CannotTell(
-            "the policy's document isn't shown".to_owned(),
-        )),
+        // IAM takes no such document (IAM User Guide, Grammar of the IAM JSON policy language).
+        Some(Ok(document)) if document.is_empty() => unsure("the policy shown holds no statements"),
+        Some(Ok(document)) => Held {
+            documents: vec![document],
+            beside: Said::No,
+        },
+        Some(Err(why)) => unsure(&why),
+        None => unsure("the policy's document isn't shown"),
     }
 }

@@ -23,6 +23,19 @@ use super::pattern::is_open;
 use super::request::{Caller, Request};
 use super::{Item, Situation};
 
+/// Services that take requests without credentials, and where it isn't known which it is.
+const UNSIGNED: [&str; 9] = [
+    "elasticfilesystem",
+    "es",
+    "execute-api",
+    "generic",
+    "glacier",
+    "lambda",
+    "s3",
+    "sns",
+    "sqs",
+];
+
 /// Requests that are tried for one document.
 const MOST: u32 = 1_000;
 
@@ -70,22 +83,7 @@ impl<'d> Attack<'d> {
         let account = stranger(document);
         let mut callers = Vec::new();
         if everybody {
-            let unsigned = [
-                "s3",
-                "sqs",
-                "elasticfilesystem",
-                "execute-api",
-                "lambda",
-                "sns",
-                "es",
-                "opensearch",
-                "glacier",
-                "generic",
-                "elasticfilesystem",
-                "execute-api",
-                "lambda",
-            ];
-            if !situation.is_trust && unsigned.contains(&situation.service.name()) {
+            if !situation.is_trust && UNSIGNED.contains(&situation.service.name()) {
                 callers.push(anonymous());
             }
             let user = format!("arn:aws:iam::{account}:user/stranger");
@@ -196,8 +194,8 @@ impl<'d> Attack<'d> {
         if !request.concerns(self.statement, version) {
             return None;
         }
-        let concerned = |s: &&Statement| s.effect == Effect::Deny && request.concerns(s, version);
-        let denies: Vec<&Statement> = self.document.known().filter(concerned).collect();
+        let denies = self.denies().filter(|s| request.concerns(s, version));
+        let denies: Vec<&Statement> = denies.collect();
         if denies.iter().any(|d| d.tests.is_empty()) {
             return None;
         }

@@ -1,9 +1,11 @@
 //! Policy documents, parsed as leniently as AWS stores them.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::operator::Operator;
+use super::operator::{Base, Operator};
 
 /// Which language a document is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,24 @@ pub(super) enum Who {
     Unsaid,
 }
 
+impl Listed {
+    /// What `NotAction` or `NotResource` spares.
+    pub(super) fn spared(&self) -> &[String] {
+        match self {
+            Self::AllBut(all) => all,
+            Self::Only(_) | Self::Unsaid => &[],
+        }
+    }
+}
+
+impl Who {
+    /// Everybody is named, the anonymous among them: `*`, or `{"AWS": "*"}`.
+    pub(super) fn is_everybody(&self) -> bool {
+        let all = |(kind, name): &(String, String)| kind == "AWS" && name == "*";
+        matches!(self, Self::These(who) if who.iter().any(all))
+    }
+}
+
 /// One test of a condition: operator, key, values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Test {
@@ -52,6 +72,14 @@ pub(super) struct Test {
     /// In lower case.
     pub(super) key: String,
     pub(super) values: Vec<String>,
+}
+
+impl Test {
+    /// It has no values: it holds of nobody who has the key, and plainly of nobody who lacks it.
+    pub(super) fn never_holds(&self) -> bool {
+        let nothing = self.values.is_empty() && self.operator.base != Base::Null;
+        nothing && !self.operator.holds_absent(&self.values)
+    }
 }
 
 /// A statement.
@@ -94,12 +122,7 @@ impl Document {
     /// # Errors
     /// As [`Self::read`]; also where a member stands twice.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let text = if text.trim_start().starts_with('%') {
-            percent_decode_str(text).decode_utf8_lossy()
-        } else {
-            text.into()
-        };
-        let parsed = super::json::parse(&text);
+        let parsed = super::json::parse(&decoded(text));
         Self::of(&parsed.map_err(|e| format!("the document is not JSON: {e}"))?)
     }
 
@@ -143,9 +166,25 @@ impl Document {
         Some(sid.map_or_else(|| place.to_string(), brief))
     }
 
+    /// Whether it holds no statements.
+    pub(super) fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
     /// The statements that can be read.
     pub(super) fn known(&self) -> impl Iterator<Item = &Statement> {
         self.statements.iter().filter_map(|s| s.as_ref().ok())
+    }
+}
+
+/// A document's text: percent-encoded in IAM's answers (IAM API Reference, `GetRolePolicy`), plain
+/// everywhere else.
+#[must_use]
+pub fn decoded(text: &str) -> Cow<'_, str> {
+    if text.trim_start().starts_with('%') {
+        percent_decode_str(text).decode_utf8_lossy()
+    } else {
+        text.into()
     }
 }
 
@@ -206,19 +245,33 @@ impl Statement {
         })
     }
 
+    /// It asks that the key be there: `Null` of it is false.
+    pub(super) fn asks_for(&self, key: &str) -> bool {
+        self.tests.iter().any(|t| {
+            let no = |v: &String| v.eq_ignore_ascii_case("false");
+            let null = t.operator.base == Base::Null && t.operator.quantifier.is_none();
+            null && t.key == key && t.values.iter().all(no) && !t.values.is_empty()
+        })
+    }
+
     /// The actions in a few words.
     pub(super) fn does(&self) -> String {
-        let few = |all: &[String]| {
-            let shown: Vec<String> = all.iter().take(3).map(|a| brief(a)).collect();
-            let more = if all.len() > 3 { " and more" } else { "" };
-            format!("{}{more}", shown.join(", "))
-        };
         match &self.actions {
-            Listed::Only(all) => few(all),
-            Listed::AllBut(all) => format!("all but {}", few(all)),
-            Listed::Unsaid => "nothing that it names".to_owned(),
+            Listed::Only(all) => few(all, 3),
+            Listed::AllBut(all) => format!("every action but {}", few(all, 3)),
+            Listed::Unsaid => "nothing".to_owned(),
         }
     }
+}
+
+/// The first of some texts, and how many more there are.
+pub(super) fn few(all: &[String], most: usize) -> String {
+    let shown: Vec<String> = all.iter().take(most).map(|one| brief(one)).collect();
+    let more = match all.len() {
+        n if n > most => format!(" and {} more", n - most),
+        _ => String::new(),
+    };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// A text or a list of texts; numbers and truth values count as texts.

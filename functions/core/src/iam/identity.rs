@@ -6,8 +6,8 @@ mod level;
 use serde::Serialize;
 
 pub(super) use self::level::Level;
-use self::level::{never, of, of_resources, only_transport};
-use super::document::{Document, Effect, Listed, Statement};
+use self::level::{of, of_resources, only_transport};
+use super::document::{Document, Effect, Listed, Statement, Test};
 use super::paths::{PATHS, Tier};
 use super::pattern::{Pattern, is_open};
 use super::resource::allows;
@@ -113,8 +113,8 @@ fn why(tier: Tier) -> &'static str {
     }
 }
 
-/// Services whose names stand before actions. One that isn't here is taken for real where that
-/// makes a policy look worse.
+/// Services whose names stand before actions. What is excepted or denied of one that isn't here is
+/// taken for nothing: a policy then looks worse than it may be, and never better.
 const SERVICES: [&str; 60] = [
     "access-analyzer",
     "account",
@@ -262,28 +262,16 @@ impl Rights<'_> {
             }
         }
         // All but something that is there isn't everything.
-        let excluded = |d: &Document| {
-            d.known().any(|s| match (&s.actions, s.effect) {
-                (Listed::AllBut(spared), Effect::Allow) => {
-                    let outright = d.known().any(|s| match &s.actions {
-                        Listed::Only(all) => {
-                            s.effect == Effect::Allow && all.iter().any(|a| is_everything(a))
-                        }
-                        _ => false,
-                    });
-                    !outright
-                        && spared
-                            .iter()
-                            .any(|a| is_real(a) && self.level(&sample(a), None) != Level::Sure)
-                }
-                _ => false,
-            })
-        };
+        let known = self.documents.iter().flat_map(Document::known);
+        let mut spared = known
+            .filter(|s| s.effect == Effect::Allow)
+            .flat_map(|s| s.actions.spared());
+        let excluded = spared.any(|a| is_real(a) && self.level(&sample(a), None) != Level::Sure);
         let denied = |d: &Document| {
             d.known()
                 .any(|s| s.effect == Effect::Deny && takes_something(s))
         };
-        if level == Level::Sure && (self.documents.iter().any(excluded)) {
+        if level == Level::Sure && excluded {
             level = Level::No;
         }
         if level == Level::Sure && self.documents.iter().chain(self.boundary).any(denied) {
@@ -351,7 +339,7 @@ fn takes_something(deny: &Statement) -> bool {
         Listed::Only(all) => all.iter().any(|a| is_real(a)),
         Listed::AllBut(_) | Listed::Unsaid => true,
     };
-    real && !only_transport(&deny.tests, Effect::Deny) && !never(&deny.tests)
+    real && !only_transport(&deny.tests, Effect::Deny) && !deny.tests.iter().any(Test::never_holds)
 }
 
 /// The first of a document's ways that leads there by itself, in words.

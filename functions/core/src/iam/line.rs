@@ -103,7 +103,7 @@ impl Line {
         let said = |name: &str| members.is_some_and(|m| m.get(name).is_some_and(|v| !v.is_null()));
         let (kind, of_type, account) = (said("kind"), said("resource_type"), said("account"));
         let line: Self =
-            serde_json::from_value(value.clone()).map_err(|e| Unread::Malformed(e.to_string()))?;
+            serde_json::from_value(value).map_err(|e| Unread::Malformed(e.to_string()))?;
         Ok(Self {
             kind: if kind { line.kind } else { otherwise.kind },
             resource_type: if of_type {

@@ -25,7 +25,7 @@ mod words;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use document::{Document, Version};
+pub use document::{Document, Version, decoded};
 pub use identity::{Identity, IdentityVerdict, Way, identity};
 pub use line::{Answer, DocumentKind, Line, Unread};
 pub use paths::Tier;

@@ -2,25 +2,20 @@
 
 /// A pattern matches a text: `*` any run of characters, `?` one character.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    let same = |pattern: &u8, byte: u8| *pattern == byte;
-    glob(
-        pattern.as_bytes(),
-        text.as_bytes(),
-        &|b| byte_part(*b),
-        &same,
-    )
+    let eats = |part: &u8, rest: &[u8]| eaten(byte_part(*part), rest, false);
+    run(pattern.as_bytes(), text.as_bytes(), &|p| *p == b'*', &eats)
 }
 
 /// The same, whatever the case of letters: so are actions compared (IAM User Guide, "IAM JSON
 /// policy elements: Action").
 pub(super) fn action(pattern: &str, action: &str) -> bool {
-    let same = |pattern: &u8, byte: u8| pattern.eq_ignore_ascii_case(&byte);
+    let eats = |part: &u8, rest: &[u8]| eaten(byte_part(*part), rest, true);
     pattern == "*"
-        || glob(
+        || run(
             pattern.as_bytes(),
             action.as_bytes(),
-            &|b| byte_part(*b),
-            &same,
+            &|p| *p == b'*',
+            &eats,
         )
 }
 
@@ -32,46 +27,57 @@ fn byte_part(byte: u8) -> Part {
     }
 }
 
-/// Without backtracking over more than one `*`: the time is at most the product of both lengths.
-fn glob<P>(
+/// How many bytes of a text one part of a pattern, but `*`, stands for; 0: it doesn't fit.
+fn eaten(part: Part, text: &[u8], any_case: bool) -> usize {
+    match (part, text) {
+        (Part::Is(p), [b, ..]) if p == *b || any_case && p.eq_ignore_ascii_case(b) => 1,
+        // One character may be several bytes.
+        (Part::One, [_, rest @ ..]) => {
+            1 + rest
+                .iter()
+                .take_while(|b| **b & 0b1100_0000 == 0b1000_0000)
+                .count()
+        }
+        _ => 0,
+    }
+}
+
+/// Runs a pattern over a text. `eats` says how much of what is left of the text a part that isn't
+/// `*` stands for; 0: it doesn't fit. No backtracking over more than one `*`: the time is at most
+/// the product of both lengths.
+fn run<P, T>(
     pattern: &[P],
-    text: &[u8],
-    part: &dyn Fn(&P) -> Part,
-    same: &dyn Fn(&P, u8) -> bool,
+    text: &[T],
+    is_many: &dyn Fn(&P) -> bool,
+    eats: &dyn Fn(&P, &[T]) -> usize,
 ) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
-    while let Some(c) = text.get(t) {
-        match pattern.get(p).map(|one| (part(one), one)) {
-            Some((Part::Many, _)) => {
+    while let Some(rest) = text.get(t..).filter(|rest| !rest.is_empty()) {
+        let eaten = match pattern.get(p) {
+            Some(part) if is_many(part) => {
                 star = Some((p, t));
                 p += 1;
+                continue;
             }
-            Some((Part::One, _)) => {
-                p += 1;
-                t += 1;
-                // One character may be several bytes.
-                while text.get(t).is_some_and(|b| b & 0b1100_0000 == 0b1000_0000) {
-                    t += 1;
-                }
-            }
-            Some((Part::Is(_), one)) if same(one, *c) => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    p = at + 1;
-                    t = from + 1;
-                    star = Some((at, t));
-                }
-                None => return false,
-            },
+            Some(part) => eats(part, rest),
+            None => 0,
+        };
+        if eaten > 0 {
+            p += 1;
+            t += eaten;
+            continue;
         }
+        let Some((at, from)) = star else {
+            return false;
+        };
+        p = at + 1;
+        t = from + 1;
+        star = Some((at, t));
     }
     pattern
         .get(p..)
-        .is_some_and(|rest| rest.iter().all(|one| part(one) == Part::Many))
+        .is_some_and(|rest| rest.iter().all(is_many))
 }
 
 /// One part of a pattern.
@@ -128,45 +134,20 @@ impl Pattern {
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {
-        let same = |pattern: &Part, byte: u8| *pattern == Part::Is(byte);
-        glob(&self.0, text.as_bytes(), &|part| *part, &same)
+        let eats = |part: &Part, rest: &[u8]| eaten(*part, rest, false);
+        run(&self.0, text.as_bytes(), &|p| *p == Part::Many, &eats)
     }
 
     /// Every text that `inner` matches is matched by this one. May be false where it is so.
     pub(super) fn covers(&self, inner: &Self) -> bool {
-        let (outer, inner) = (&self.0, &inner.0);
-        let (mut o, mut i) = (0, 0);
-        let mut star: Option<(usize, usize)> = None;
-        while let Some(part) = inner.get(i) {
-            let fits = match (outer.get(o), part) {
-                (Some(Part::Many), _) => {
-                    star = Some((o, i));
-                    o += 1;
-                    continue;
-                }
-                (Some(Part::One), Part::One) => true,
-                // A byte is a whole character only where it is ASCII.
-                (Some(Part::One), Part::Is(b)) => b.is_ascii(),
-                (Some(Part::Is(a)), Part::Is(b)) => a == b,
-                _ => false,
-            };
-            if fits {
-                o += 1;
-                i += 1;
-                continue;
-            }
-            match star {
-                Some((at, from)) => {
-                    o = at + 1;
-                    i = from + 1;
-                    star = Some((at, i));
-                }
-                None => return false,
-            }
-        }
-        outer
-            .get(o..)
-            .is_some_and(|rest| rest.iter().all(|p| *p == Part::Many))
+        let eats = |part: &Part, rest: &[Part]| match (part, rest) {
+            (Part::One, [Part::One, ..]) => 1,
+            // A byte is a whole character only where it is ASCII.
+            (Part::One, [Part::Is(b), ..]) => usize::from(b.is_ascii()),
+            (Part::Is(a), [Part::Is(b), ..]) => usize::from(a == b),
+            _ => 0,
+        };
+        run(&self.0, &inner.0, &|p| *p == Part::Many, &eats)
     }
 
     /// A text that both match.

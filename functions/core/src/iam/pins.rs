@@ -4,9 +4,7 @@
 //! (S3 User Guide, "The meaning of public"). In fact a test keeps strangers out where nobody who
 //! isn't named can fulfil it. The two differ, and both are asked.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 
 use super::document::{Test, Version};
 use super::keys::{Tells, limits, tells};
@@ -14,6 +12,7 @@ use super::operator::{Base, range};
 use super::pattern::{Part, Pattern, is_open};
 use super::provider;
 use super::{Item, Situation};
+use crate::net::{Ipv4Set, Ipv6Set};
 
 /// IPv4 addresses of which more than so many are the public: S3's documentation takes what is
 /// wider than a /8 for it. Of IPv6: what is wider than a /32.
@@ -49,14 +48,14 @@ impl<'t> Pin<'t> {
     pub(super) fn of_deny(test: &'t Test, version: Version) -> Option<Self> {
         let operator = test.operator;
         let no = |v: &String| v.eq_ignore_ascii_case("false");
-        let not_a_service = matches!(
+        let flag = matches!(
             test.key.as_str(),
             "aws:principalisawsservice"
                 | "aws:viaawsservice"
                 | "elasticfilesystem:accessedviamounttarget"
         ) && operator.base == Base::Bool
             && test.values.iter().all(no);
-        let asks = (operator.negated || not_a_service) && !test.values.is_empty();
+        let asks = (operator.negated || flag) && !test.values.is_empty();
         asks.then(|| Self {
             test,
             absent: !operator.holds_absent(&test.values),
@@ -125,7 +124,10 @@ impl<'t> Pin<'t> {
         let key = self.test.key.as_str();
         let values = &self.test.values;
         match tells(key) {
-            Tells::Address => self.test.operator.base == Base::Ip && !reaches_public(values),
+            Tells::Address => {
+                let known = values.iter().all(|v| range(v).is_some());
+                self.test.operator.base == Base::Ip && known && wide(values).is_none()
+            }
             Tells::OfService | Tells::Mounted => {
                 self.test.operator.base == Base::Bool && self.is_wanted()
             }
@@ -235,73 +237,33 @@ pub(super) fn names_arn(value: &str) -> bool {
     bucket || !account.is_empty() && !is_open(account)
 }
 
-/// S3 takes the range for public by itself.
+/// S3 takes the range for public by itself; what is private it excepts.
 fn is_public(range: &IpNet) -> bool {
-    if is_private(range) {
-        return false;
-    }
-    match range {
-        IpNet::V4(v4) => v4.prefix_len() < 8,
-        IpNet::V6(v6) => v6.prefix_len() < 32,
-    }
-}
-
-/// RFC 1918, and its like of IPv6: S3 excepts it.
-fn is_private(range: &IpNet) -> bool {
-    const PRIVATE: [(IpAddr, u8); 4] = [
-        (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),
-        (IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), 12),
-        (IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), 16),
-        (IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7),
-    ];
-    is_within(range, &PRIVATE)
-}
-
-/// Nobody has an address of it on the internet.
-fn is_unused(range: &IpNet) -> bool {
-    const UNUSED: [(IpAddr, u8); 4] = [
-        (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8),
-        (IpAddr::V4(Ipv4Addr::new(100, 64, 0, 0)), 10),
-        (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
-        // Multicast, and what is reserved.
-        (IpAddr::V4(Ipv4Addr::new(224, 0, 0, 0)), 3),
-    ];
-    is_private(range) || is_within(range, &UNUSED)
-}
-
-fn is_within(range: &IpNet, ranges: &[(IpAddr, u8)]) -> bool {
-    ranges
-        .iter()
-        .filter_map(|(address, length)| IpNet::new(*address, *length).ok())
-        .any(|wide| wide.contains(range))
-}
-
-/// Ranges together reach more addresses than any one holder has.
-pub(super) fn reaches_public(values: &[String]) -> bool {
-    let ranges: Option<Vec<IpNet>> = values.iter().map(|v| range(v)).collect();
-    let Some(ranges) = ranges else {
-        return true;
+    let private = match range {
+        IpNet::V4(v4) => v4.network().is_private() && v4.broadcast().is_private(),
+        IpNet::V6(v6) => v6.network().is_unique_local() && v6.broadcast().is_unique_local(),
     };
-    let (mut v4, mut v6) = (Vec::<Ipv4Net>::new(), Vec::<Ipv6Net>::new());
-    for range in ranges.into_iter().filter(|r| !is_unused(r)) {
-        match range {
-            IpNet::V4(range) => v4.push(range.trunc()),
-            IpNet::V6(range) => v6.push(range.trunc()),
-        }
-    }
-    let v4: u128 = Ipv4Net::aggregate(&v4)
-        .iter()
-        .map(|r| 1_u128 << (32 - r.prefix_len()))
-        .sum();
-    let wide = |length: u8| {
-        1_u128
-            .checked_shl(u32::from(128 - length))
-            .unwrap_or(u128::MAX)
+    let widest = match range {
+        IpNet::V4(_) => 8,
+        IpNet::V6(_) => 32,
     };
-    let v6 = Ipv6Net::aggregate(&v6)
-        .iter()
-        .fold(0_u128, |sum, r| sum.saturating_add(wide(r.prefix_len())));
-    v4 > PUBLIC_V4 || v6 > PUBLIC_V6
+    !private && range.prefix_len() < widest
+}
+
+/// The addresses of ranges that are on the internet, if they are more, together, than any one
+/// holder has. `None`: they aren't, or one of them is no range.
+pub(super) fn wide(values: &[String]) -> Option<(Ipv4Set, Ipv6Set)> {
+    let ranges: Vec<IpNet> = values.iter().map(|v| range(v)).collect::<Option<_>>()?;
+    let v4 = ranges.iter().filter_map(|r| match r {
+        IpNet::V4(v4) => Some(*v4),
+        IpNet::V6(_) => None,
+    });
+    let v6 = ranges.iter().filter_map(|r| match r {
+        IpNet::V6(v6) => Some(*v6),
+        IpNet::V4(_) => None,
+    });
+    let (v4, v6) = (Ipv4Set::of_all(v4).public(), Ipv6Set::of_all(v6).public());
+    (v4.count() > PUBLIC_V4 || v6.count() > PUBLIC_V6).then_some((v4, v6))
 }
 
 /// The part of a pattern up to a delimiter is fixed.

@@ -6,10 +6,9 @@
 
 mod limits;
 
-use self::limits::{Action, Limit, covers_action};
+use self::limits::{Limit, covers_action};
 use super::attack::{Attack, Budget};
 use super::document::{Document, Effect, Listed, Statement, Test, Who, brief};
-use super::operator::Base;
 use super::pattern::{action, is_open};
 use super::request::Request;
 use super::{Item, Situation, provider};
@@ -71,7 +70,7 @@ pub(super) fn stand(
         Listed::Unsaid => false,
     };
     let nothing = of_nothing(&statement.actions) || of_nothing(&statement.resources);
-    if nothing || statement.tests.iter().any(never_holds) {
+    if nothing || statement.tests.iter().any(Test::never_holds) {
         return Stand::Nobody;
     }
     let judge = |statement: &Statement| {
@@ -88,19 +87,10 @@ pub(super) fn stand(
         return whole;
     }
     // Each action on each resource may be limited by a denial of its own.
-    let parts = parts(document, statement);
-    if parts.is_empty() {
-        return whole;
+    match parts(document, statement) {
+        parts if parts.is_empty() => whole,
+        parts => parts.iter().map(judge).fold(Stand::Nobody, Stand::or),
     }
-    let mut all = Stand::Nobody;
-    for part in &parts {
-        all = all.or(judge(part));
-        // It gets no worse than what it is as a whole.
-        if all.rank() >= whole.rank() {
-            return whole;
-        }
-    }
-    all
 }
 
 /// How many parts a statement is taken apart into, at most.
@@ -129,12 +119,6 @@ fn parts(document: &Document, statement: &Statement) -> Vec<Statement> {
         .iter()
         .flat_map(|a| resources.iter().map(move |r| one(a, r)))
         .collect()
-}
-
-/// A test without values holds of nobody who has the key, and plainly of nobody who lacks it.
-fn never_holds(test: &Test) -> bool {
-    let no_values = test.values.is_empty() && test.operator.base != Base::Null;
-    no_values && !test.operator.holds_absent(&test.values)
 }
 
 struct Judge<'d> {
@@ -305,11 +289,7 @@ impl<'d> Judge<'d> {
 
     /// Just this principal, or the whole account, is denied all of it.
     fn is_denied(&self, item: &Item, name: &str) -> bool {
-        let actions = match &self.statement.actions {
-            Listed::Only(all) => all.iter().map(|a| Action::Only(a)).collect(),
-            Listed::AllBut(all) => vec![Action::AllBut(all)],
-            Listed::Unsaid => Vec::new(),
-        };
+        let actions = self.allowed();
         self.document.known().any(|deny| {
             let Who::These(who) = &deny.who else {
                 return false;

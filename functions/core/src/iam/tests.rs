@@ -403,6 +403,7 @@ fn who_is_an_administrator() {
             "+",
         ),
         (json!({"name": "p", "document": "{"}), "?"),
+        (json!({"name": "p", "document": "{}"}), "?"),
         (
             json!({"policy": "arn:aws-cn:iam::aws:policy/AdministratorAccess"}),
             "+",
@@ -414,6 +415,14 @@ fn who_is_an_administrator() {
         (json!({"policy": "arn:aws:iam::111122223333:policy/x"}), "?"),
         (json!({"group": "g"}), "?"),
         (json!({"group": "g", "policies": []}), "-"),
+        (
+            json!({"group": "g", "policies": [{"policy": "arn:aws:iam::111122223333:policy/x"}, policy(allow(json!("s3:Get*"), json!("*")))]}),
+            "?",
+        ),
+        (
+            json!({"group": "g", "policies": [{"policy": "arn:aws:iam::111122223333:policy/x"}, policy(allow(json!("*"), json!("*")))]}),
+            "+",
+        ),
         (
             json!({"group": "g", "policies": [{"policy": "arn:aws:iam::111122223333:policy/x"}, {"policy": "arn:aws:iam::aws:policy/AdministratorAccess"}]}),
             "+",

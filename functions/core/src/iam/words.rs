@@ -2,7 +2,7 @@
 //! out and what not, and what follows.
 
 use super::attack::Budget;
-use super::document::{Document, Effect, Listed, Statement, Test, Who, brief};
+use super::document::{Document, Effect, Listed, Statement, Test, Who, brief, few};
 use super::identity::{identity, in_words};
 use super::keys::{Tells, tells};
 use super::operator::{Base, Quantifier};
@@ -11,6 +11,9 @@ use super::request::{Caller, Request};
 use super::resource::{Stand, stand};
 use super::situation::Situation;
 use super::verdict::{ResourceVerdict, resource};
+
+/// How many names, actions or values are shown at once.
+const SHOWN: usize = 6;
 
 /// What is said under one heading.
 pub type Section = (String, Vec<String>);
@@ -107,15 +110,6 @@ pub fn explain_identity(documents: &[Document], boundary: Option<&Document>) -> 
     sections
 }
 
-fn few(all: &[String]) -> String {
-    let shown: Vec<String> = all.iter().take(6).map(|one| brief(one)).collect();
-    let more = match all.len() {
-        n if n > 6 => format!(" and {} more", n - 6),
-        _ => String::new(),
-    };
-    format!("{}{more}", shown.join(", "))
-}
-
 fn whole(statement: &Statement) -> String {
     let does = if statement.effect == Effect::Allow {
         "Allows"
@@ -124,25 +118,23 @@ fn whole(statement: &Statement) -> String {
     };
     let named = |who: &[(String, String)]| {
         let names: Vec<String> = who.iter().map(|(_, name)| name.clone()).collect();
-        few(&names)
+        few(&names, SHOWN)
     };
     let who = match &statement.who {
         Who::These(who) if who.is_empty() => " nobody".to_owned(),
-        Who::These(who) if who.iter().any(|(kind, name)| kind == "AWS" && name == "*") => {
-            " everybody".to_owned()
-        }
+        who if who.is_everybody() => " everybody".to_owned(),
         Who::These(who) => format!(" {}", named(who)),
         Who::AllBut(who) => format!(" everybody but {}", named(who)),
         Who::Unsaid => String::new(),
     };
     let actions = match &statement.actions {
-        Listed::Only(all) => few(all),
-        Listed::AllBut(all) => format!("every action but {}", few(all)),
+        Listed::Only(all) => few(all, SHOWN),
+        Listed::AllBut(all) => format!("every action but {}", few(all, SHOWN)),
         Listed::Unsaid => "nothing".to_owned(),
     };
     let on = match &statement.resources {
-        Listed::Only(all) => format!(" on {}", few(all)),
-        Listed::AllBut(all) => format!(" on everything but {}", few(all)),
+        Listed::Only(all) => format!(" on {}", few(all, SHOWN)),
+        Listed::AllBut(all) => format!(" on everything but {}", few(all, SHOWN)),
         Listed::Unsaid => String::new(),
     };
     format!("{does}{who} {actions}{on}.")
@@ -174,18 +166,13 @@ fn words(test: &Test) -> String {
     } else {
         ""
     };
-    let values = few(&test.values).replace(", ", " or ");
+    let values = few(&test.values, SHOWN).replace(", ", " or ");
     format!("{quantifier}{} {verb} {values}{missing}", brief(&test.key))
 }
 
 fn test(test: &Test, statement: &Statement, document: &Document, situation: &Situation) -> String {
     let pin = if statement.effect == Effect::Allow {
-        let there = statement.tests.iter().any(|t| {
-            t.key == test.key
-                && t.operator.base == Base::Null
-                && !t.operator.holds_absent(&t.values)
-        });
-        Pin::of_allow(test, there, document.version)
+        Pin::of_allow(test, statement.asks_for(&test.key), document.version)
     } else {
         Pin::of_deny(test, document.version)
     };
@@ -224,7 +211,7 @@ fn follows(stand: Stand) -> String {
     match stand {
         Stand::Nobody => "So it lets nobody in.".to_owned(),
         Stand::Inside => "So it lets in only its own, or whom nobody calls a stranger.".to_owned(),
-        Stand::Foreign(who) => format!("So it lets {} in, who is foreign.", few(&who)),
+        Stand::Foreign(who) => format!("So it lets {} in, who is foreign.", few(&who, SHOWN)),
         Stand::CannotTell(why) | Stand::PerhapsForeign(why) => {
             format!("So it can't be told: {why}.")
         }
@@ -261,7 +248,7 @@ fn shown(request: &Request) -> String {
         .context
         .iter()
         .filter(|(key, _)| !usual.contains(&key.as_str()))
-        .map(|(key, values)| format!("{} {}", brief(key), few(values)))
+        .map(|(key, values)| format!("{} {}", brief(key), few(values, SHOWN)))
         .collect();
     let with = if with.is_empty() {
         String::new()

@@ -29,7 +29,7 @@ const PUBLIC_V6: &str = "2000::/3";
 const NOT_PUBLIC_V6: &[&str] = &["2001:db8::/32", "3fff::/20"];
 
 macro_rules! interval_set {
-    ($(#[$doc:meta])* $name:ident, $bits:ty, $net:ty, $public:item) => {
+    ($(#[$doc:meta])* $name:ident, $bits:ty, $net:ty, $address:ty, $public:item) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct $name {
@@ -92,6 +92,13 @@ macro_rules! interval_set {
                 })
             }
 
+            /// An address in the middle of what is widest in it.
+            #[must_use]
+            pub fn middle(&self) -> Option<std::net::IpAddr> {
+                let widest = self.intervals.iter().max_by_key(|(a, b)| b - a);
+                widest.map(|(a, b)| <$address>::from(a + (b - a) / 2).into())
+            }
+
             /// Nothing is in it.
             #[must_use]
             pub fn is_empty(&self) -> bool {
@@ -105,7 +112,7 @@ macro_rules! interval_set {
 
 interval_set! {
     /// A set of IPv4 addresses.
-    Ipv4Set, u32, Ipv4Net,
+    Ipv4Set, u32, Ipv4Net, std::net::Ipv4Addr,
     /// The part of the set that is on the internet.
     #[must_use]
     pub fn public(&self) -> Self {
@@ -118,7 +125,7 @@ interval_set! {
 
 interval_set! {
     /// A set of IPv6 addresses.
-    Ipv6Set, u128, Ipv6Net,
+    Ipv6Set, u128, Ipv6Net, std::net::Ipv6Addr,
     /// The part of the set that is on the internet.
     #[must_use]
     pub fn public(&self) -> Self {

@@ -5,7 +5,7 @@ use serde_json::json;
 use undrift_core::iam::{DocumentKind, Line};
 
 use crate::corpus;
-use crate::properties::{ended, until};
+use crate::run::{ended, until};
 
 fn judged(text: &str) {
     for kind in [

@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use undrift_core::iam::{Answer, DocumentKind, Line};
 
-use crate::properties::{
-    Checked, each, ended, is, is_effect, list, not_lowered, rank, statements, until, with,
-};
+use crate::mutations::{each, is_effect, list, statements, with};
+use crate::properties::{Checked, is, not_lowered, rank};
 use crate::random::{self, OWN};
+use crate::run::{ended, until};
 use crate::simulator::{Call, Caller, may};
 
 fn identity(policies: Value) -> Answer {

@@ -5,23 +5,23 @@
 //! long others are, and `UNDRIFT_SEED` repeats a run.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::{TestCaseError, TestRunner};
 use serde_json::{Value, json};
 use undrift_core::iam::{Answer, Document, Line, Trusted};
 
 use crate::corpus;
-use crate::random::{self, KEYS, OWN, PARTNER, STRANGER};
+use crate::mutations::{each, is_effect, list, relaxed, statements, tests, wider, with};
+use crate::random::{self, OWN, PARTNER};
+use crate::run::{ended, until};
 use crate::simulator::{Call, Caller, gets_in};
+use crate::strangers::{no_stranger_is_missed, witnesses};
 
 pub(crate) type Checked = Result<(), TestCaseError>;
-/// What becomes of a test: by operator, key and values, another operator with other values.
-type Change<'c> = &'c dyn Fn(&str, &str, &Value) -> Option<(String, Value)>;
 
-fn line(document: &Value) -> Line {
+pub(crate) fn line(document: &Value) -> Line {
     Line {
         policy: document.clone(),
         resource_type: Some("s3".to_owned()),
@@ -92,98 +92,6 @@ pub(crate) fn not_lowered(
 fn same(what: &str, before: &Answer, after: &Answer, document: &Value) -> Checked {
     prop_assert_eq!(&before.verdict, &after.verdict, "{}: {}", what, document);
     Ok(())
-}
-
-pub(crate) fn statements(document: &Value) -> Vec<Value> {
-    match &document["Statement"] {
-        Value::Array(all) => all.clone(),
-        one => vec![one.clone()],
-    }
-}
-
-pub(crate) fn with(document: &Value, statements: Vec<Value>) -> Value {
-    let mut document = document.clone();
-    document["Statement"] = statements.into();
-    document
-}
-
-/// Every document that differs from this one in one statement, as `change` makes it.
-pub(crate) fn each(document: &Value, change: &dyn Fn(&Value) -> Vec<Value>) -> Vec<Value> {
-    let all = statements(document);
-    let mut changed = Vec::new();
-    for (n, one) in all.iter().enumerate() {
-        for other in change(one) {
-            let mut all = all.clone();
-            all[n] = other;
-            changed.push(with(document, all));
-        }
-    }
-    changed
-}
-
-fn without(value: &Value, name: &str) -> Value {
-    let mut value = value.clone();
-    value.as_object_mut().unwrap().remove(name);
-    value
-}
-
-/// A statement without its condition, and without each single key of it.
-fn relaxed(statement: &Value) -> Vec<Value> {
-    let Some(condition) = statement["Condition"].as_object() else {
-        return Vec::new();
-    };
-    let mut all = vec![without(statement, "Condition")];
-    for (operator, keys) in condition {
-        for key in keys.as_object().into_iter().flatten().map(|(key, _)| key) {
-            let mut fewer = statement.clone();
-            let keys = fewer["Condition"][operator].as_object_mut().unwrap();
-            keys.remove(key);
-            all.push(fewer);
-        }
-    }
-    all
-}
-
-/// A statement with each test of its condition changed.
-fn tests(statement: &Value, change: Change<'_>) -> Vec<Value> {
-    let mut all = Vec::new();
-    let Some(condition) = statement["Condition"].as_object() else {
-        return all;
-    };
-    for (operator, keys) in condition {
-        for (key, values) in keys.as_object().into_iter().flatten() {
-            let Some((to, values)) = change(operator, key, values) else {
-                continue;
-            };
-            let mut other = statement.clone();
-            let condition = other["Condition"].as_object_mut().unwrap();
-            condition[operator].as_object_mut().unwrap().remove(key);
-            if condition
-                .get(&to)
-                .is_some_and(|keys| keys.get(key).is_some())
-            {
-                continue;
-            }
-            condition.entry(to).or_insert_with(|| json!({}))[key] = values;
-            all.push(other);
-        }
-    }
-    all
-}
-
-pub(crate) fn list(value: &Value) -> Vec<Value> {
-    value
-        .as_array()
-        .cloned()
-        .unwrap_or_else(|| vec![value.clone()])
-}
-
-pub(crate) fn is_effect(statement: &Value, effect: &str) -> bool {
-    statement["Effect"] == effect
-}
-
-fn positive(operator: &str) -> bool {
-    !operator.contains("Not") && !operator.ends_with("Null")
 }
 
 /// P1 to P14 and P16, of one document and a statement that joins it.
@@ -314,222 +222,6 @@ fn of_names(document: &Value, judged: &Answer) -> Checked {
     };
     prop_assert_eq!(renamed(&reach(judged)), reach(&after), "P13: {}", other);
     Ok(())
-}
-
-/// An Allow that lets in at least whom it let in.
-fn wider(statement: &Value) -> Vec<Value> {
-    if !is_effect(statement, "Allow") {
-        return Vec::new();
-    }
-    let mut all = tests(statement, &|operator, key, values| {
-        let known = KEYS.iter().find(|k| k.0 == key)?;
-        let mut values = list(values);
-        (positive(operator) && !values.is_empty()).then(|| {
-            values.extend(known.2.first().map(|v| json!(v)));
-            (operator.to_owned(), values.into())
-        })
-    });
-    all.extend(tests(statement, &|operator, _, values| {
-        let bare = !operator.ends_with("IfExists") && !operator.ends_with("Null");
-        let some = !list(values).is_empty() && !operator.starts_with("For");
-        (bare && some).then(|| (format!("{operator}IfExists"), values.clone()))
-    }));
-    all.extend(tests(statement, &|operator, _, values| {
-        let bare = !operator.contains(':') && !operator.ends_with("Null");
-        let some = !list(values).is_empty() && positive(operator);
-        (bare && some).then(|| (format!("ForAllValues:{operator}"), values.clone()))
-    }));
-    all.extend(tests(statement, &|operator, key, values| {
-        let wider = |value: &Value| -> Option<Value> {
-            let (address, length) = value.as_str()?.split_once('/')?;
-            let length: u8 = length.parse().ok()?;
-            Some(json!(format!("{address}/{}", length.saturating_sub(1))))
-        };
-        let values: Option<Vec<Value>> = list(values).iter().map(wider).collect();
-        let positive = operator.starts_with("IpAddress") && key == "aws:SourceIp";
-        positive.then_some((operator.to_owned(), values?.into()))
-    }));
-    all
-}
-
-/// Calls of strangers. What they can choose they choose by the numbers given.
-fn strangers(document: &Value, numbers: &[u8]) -> Vec<Call> {
-    let text = document.to_string();
-    let mut calls = Vec::new();
-    for (n, seed) in numbers.chunks(8).enumerate() {
-        let pick = |at: usize, of: usize| usize::from(*seed.get(at).unwrap_or(&0)) % of;
-        let mut context: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut put = |key: &str, value: &str| {
-            context.insert(key.to_lowercase(), vec![value.to_owned()]);
-        };
-        for (m, (key, _, values)) in KEYS.iter().enumerate() {
-            // A stranger chooses none of these: they say who it is.
-            if m < 9 || *key == "aws:PrincipalIsAWSService" || *key == "aws:ResourceAccount" {
-                continue;
-            }
-            let which = (pick(0, 251) * 7 + m * 13 + pick(1, 251)) % (values.len() + 2);
-            match values.get(which) {
-                Some(value) if text.contains(key) => {
-                    let value = value.replace('*', "x").replace("${aws:username}", "maya");
-                    put(key, if *key == "aws:userid" { "x" } else { &value });
-                }
-                _ if which == values.len() => put(key, "something else"),
-                _ => {}
-            }
-        }
-        put("aws:SecureTransport", ["true", "false"][pick(2, 2)]);
-        put(
-            "aws:CurrentTime",
-            [
-                "2026-06-01T00:00:00Z",
-                "2050-06-01T00:00:00Z",
-                "2010-01-01T00:00:00Z",
-            ][pick(3, 3)],
-        );
-        put("aws:ViaAWSService", "false");
-        put("aws:ResourceAccount", OWN);
-        put("aws:ResourceOrgID", "o-own0000000");
-        let address = [
-            "185.220.101.33",
-            "91.198.174.192",
-            "53.8.9.10",
-            "2601::5",
-            "2a02:2e0::7",
-        ][pick(4, 5)];
-        let caller = match n % 4 {
-            0 => {
-                put("aws:userid", "anonymous");
-                put("aws:SourceIp", address);
-                Caller::Anonymous
-            }
-            kind => {
-                let name = ["user/x", "role/admin", "user/maya", "role/x"][pick(5, 4)];
-                let arn = format!("arn:aws:iam::{STRANGER}:{name}");
-                put("aws:PrincipalArn", &arn);
-                put("aws:PrincipalAccount", STRANGER);
-                put("aws:PrincipalIsAWSService", "false");
-                put(
-                    "aws:userid",
-                    ["AIDASTRANGER00000001", "AROASTRANGER00000001:maya"][pick(6, 2)],
-                );
-                if pick(6, 3) == 0 {
-                    put("aws:PrincipalOrgID", "o-stranger00");
-                }
-                if kind == 3 {
-                    put("aws:SourceVpc", "vpc-stranger");
-                    put("aws:SourceVpce", "vpce-stranger");
-                } else {
-                    put("aws:SourceIp", address);
-                }
-                Caller::Signed(arn)
-            }
-        };
-        calls.push(Call {
-            caller,
-            action: [
-                "s3:GetObject",
-                "s3:ListBucket",
-                "s3:PutObject",
-                "s3:DeleteBucket",
-            ][pick(7, 4)]
-            .to_owned(),
-            resource: [
-                "arn:aws:s3:::b/x",
-                "arn:aws:s3:::b",
-                "arn:aws:s3:::b/public/x",
-                "arn:aws:s3:::b/maya/x",
-            ][pick(1, 4)]
-            .to_owned(),
-            context,
-        });
-    }
-    calls
-}
-
-/// P15: whom the simulator lets in isn't missed; what the judge shows, the simulator lets in.
-fn no_stranger_is_missed(document: &Value, numbers: &[u8]) -> Checked {
-    let judged = line(document).judge();
-    for call in strangers(document, numbers) {
-        let inside = gets_in(document, &call).map_err(TestCaseError::fail)?;
-        prop_assert!(
-            !inside || rank(&judged) == 2,
-            "P15: {} misses {call:?} of {document}",
-            judged.verdict
-        );
-    }
-    witnesses(document, &judged)
-}
-
-pub(crate) fn witnesses(document: &Value, judged: &Answer) -> Checked {
-    for grant in judged.grants.iter().filter(|g| g["verdict"] == "public") {
-        let shown = &grant["witness"];
-        let name = |kind: &str| shown["caller"][kind].as_str().map(str::to_owned);
-        let caller = match &shown["caller"] {
-            Value::String(_) => Caller::Anonymous,
-            _ => name("signed")
-                .map(Caller::Signed)
-                .or(name("service").map(Caller::Service))
-                .or(name("federated").map(Caller::Federated))
-                .unwrap(),
-        };
-        let call = Call {
-            caller,
-            action: shown["action"].as_str().unwrap().to_owned(),
-            resource: shown["resource"].as_str().unwrap().to_owned(),
-            context: serde_json::from_value(shown["context"].clone()).unwrap(),
-        };
-        let inside = gets_in(document, &call).map_err(TestCaseError::fail)?;
-        prop_assert!(
-            inside,
-            "a request that doesn't get in: {call:?} of {document}"
-        );
-    }
-    Ok(())
-}
-
-fn time() -> Duration {
-    let told = std::env::var("UNDRIFT_FUZZ_SECONDS").ok();
-    Duration::from_secs(told.and_then(|t| t.parse().ok()).unwrap_or(60))
-}
-
-/// Runs checks on what strategies make until the time is over, on `most` hundreds of documents where
-/// nobody asks for more; each failure is made small.
-pub(crate) fn until(share: u32, most: u64, check: impl Fn(&mut TestRunner) -> Result<(), String>) {
-    let began = Instant::now();
-    let number = |name: &str| std::env::var(name).ok().and_then(|s| s.parse::<u64>().ok());
-    // Each run by itself is the same as the last; a run on command is a new one.
-    let anew = || {
-        let now = std::time::SystemTime::now();
-        let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
-        u64::try_from(since.as_micros()).unwrap()
-    };
-    let asked = number("UNDRIFT_FUZZ_SECONDS").is_some();
-    let seed = number("UNDRIFT_SEED").unwrap_or_else(|| if asked { anew() } else { 1 });
-    let most = if asked { u64::MAX } else { most };
-    let mut bytes = [0_u8; 32];
-    let mut runs = 0_u64;
-    while began.elapsed() < time() / share && runs < most {
-        bytes[..8].copy_from_slice(&(seed.wrapping_add(runs)).to_le_bytes());
-        let config = Config {
-            cases: 100,
-            failure_persistence: None,
-            max_shrink_iters: 20_000,
-            ..Config::default()
-        };
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let mut runner = TestRunner::new_with_rng(config, rng);
-        if let Err(why) = check(&mut runner) {
-            panic!("UNDRIFT_SEED={}: {why}", seed.wrapping_add(runs));
-        }
-        runs += 1;
-    }
-    println!("{} documents, a {share}th of the time", runs * 100);
-}
-
-pub(crate) fn ended<T: std::fmt::Debug>(
-    result: Result<(), proptest::test_runner::TestError<T>>,
-) -> Result<(), String> {
-    result.map_err(|e| e.to_string())
 }
 
 #[test]

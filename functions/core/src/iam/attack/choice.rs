@@ -1,13 +1,11 @@
 //! What a caller may show as a condition key: what it has, what it can choose, or nothing.
 
-use std::net::IpAddr;
-
 use super::party::Party;
 use crate::iam::document::{Test, Version};
 use crate::iam::keys::{Tells, is_always_there, tells};
 use crate::iam::operator::{Base, date, range, resolve};
 use crate::iam::pattern::{Meet, Pattern};
-use crate::iam::pins::{names_arn, reaches_public};
+use crate::iam::pins::{names_arn, wide};
 use crate::iam::provider;
 use crate::iam::request::Request;
 
@@ -155,7 +153,7 @@ fn is_flag(key: &str) -> bool {
 }
 
 /// From then on the time may be chosen: it goes by, and never back.
-const NOW: i64 = 1_767_225_600;
+const NOW: u32 = 1_767_225_600;
 
 fn of_resource(key: &str) -> bool {
     matches!(key, "aws:resourceaccount" | "s3:resourceaccount")
@@ -207,7 +205,7 @@ fn near(test: &Test, value: &str, version: Version, caller: &Party) -> Vec<Strin
             let Ok(number) = text.trim().parse::<f64>() else {
                 return Vec::new();
             };
-            let later = |n: &f64| !time || *n >= 1_767_225_600.0;
+            let later = |n: &f64| !time || *n >= f64::from(NOW);
             let around = [number, number - 1.0, number + 1.0]
                 .into_iter()
                 .filter(later);
@@ -221,7 +219,7 @@ fn near(test: &Test, value: &str, version: Version, caller: &Party) -> Vec<Strin
                 let at = jiff::Timestamp::from_second(at).ok();
                 at.map(|at| at.to_string())
             };
-            let later = |at: &i64| !time || *at >= NOW;
+            let later = |at: &i64| !time || *at >= i64::from(NOW);
             let around = [at, at - 1, at + 1].into_iter().filter(later);
             if test.key == "aws:epochtime" {
                 return around.map(|at| at.to_string()).collect();
@@ -239,42 +237,15 @@ fn near(test: &Test, value: &str, version: Version, caller: &Party) -> Vec<Strin
 
 /// Addresses that anybody may have, inside of wide ranges and outside of narrow ones.
 fn addresses(tests: &[&Test]) -> Vec<String> {
-    let mut all: Vec<String> = ADDRESSES.map(str::to_owned).to_vec();
-    for test in tests {
-        if test.operator.base == Base::Ip && reaches_public(&test.values) {
-            let ranges = test.values.iter().filter_map(|v| range(v));
-            let mut ranges: Vec<_> = ranges.collect();
-            ranges.sort_by_key(ipnet::IpNet::prefix_len);
-            for range in ranges.into_iter().take(8) {
-                let halves = range.subnets(
-                    range
-                        .prefix_len()
-                        .saturating_add(1)
-                        .min(range.max_prefix_len()),
-                );
-                let halves = halves.into_iter().flatten().chain([range]);
-                let inside = halves.filter_map(|r| r.hosts().nth(0x0101));
-                all.extend(inside.filter(is_used).map(|a| a.to_string()));
-            }
-        }
-    }
-    all
-}
-
-/// Somebody may have it as its own on the internet.
-fn is_used(address: &IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            let reserved = v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_multicast()
-                || a == 0
-                || a >= 240
-                || (a == 100 && (64..128).contains(&b));
-            !reserved
-        }
-        IpAddr::V6(v6) => v6.segments().first().is_some_and(|s| s & 0xe000 == 0x2000),
-    }
+    let of_ip = tests.iter().filter(|t| t.operator.base == Base::Ip);
+    let inside = of_ip
+        .filter_map(|t| wide(&t.values))
+        .flat_map(|(v4, v6)| [v4.middle(), v6.middle()])
+        .flatten()
+        .map(|address| address.to_string());
+    ADDRESSES
+        .map(str::to_owned)
+        .into_iter()
+        .chain(inside)
+        .collect()
 }

@@ -192,6 +192,10 @@ pub(super) fn deputies(statement: &Statement, account: &str) -> Vec<Party> {
     if statement.tests.iter().any(on_behalf) {
         services.insert("sns".to_owned());
     }
+    // These call on nobody's behalf.
+    for never in ["iam", "sts", "organizations"] {
+        services.remove(never);
+    }
     services
         .into_iter()
         .take(4)

@@ -1,7 +1,7 @@
 //! Actions and resources that stand for what a statement allows.
 
 use super::Attack;
-use crate::iam::document::{Effect, Listed, Statement, Version};
+use crate::iam::document::{Listed, Statement, Version};
 use crate::iam::operator::resolve;
 use crate::iam::pattern::{Pattern, action, is_open};
 use crate::iam::resource::allows;
@@ -34,14 +34,14 @@ const ACTIONS: [&str; 24] = [
     "undrift:Probe",
 ];
 
-impl<'d> Attack<'d> {
+impl Attack<'_> {
     pub(super) fn actions(&self) -> Vec<String> {
         let own = self.situation.service.name();
         let mut known: Vec<&str> = ACTIONS.to_vec();
         let is_own = |a: &&str| a.split(':').next() == Some(own);
         known.sort_by_key(|a| !is_own(a));
-        let is_outright = |s: &&Statement| s.effect == Effect::Deny && s.tests.is_empty();
-        let denies: Vec<&Statement> = self.document.known().filter(is_outright).collect();
+        let outright = self.denies().filter(|s| s.tests.is_empty());
+        let denies: Vec<&Statement> = outright.collect();
         let denied = |action: &String| denies.iter().any(|d| allows(&d.actions, action));
         let mut all: Vec<String> = match &self.statement.actions {
             Listed::Only(patterns) => patterns
@@ -73,11 +73,8 @@ impl<'d> Attack<'d> {
                 .collect(),
             Listed::Unsaid => Vec::new(),
         };
-        let spared = |listed: &'d Listed| match listed {
-            Listed::AllBut(all) => all.as_slice(),
-            Listed::Only(_) | Listed::Unsaid => &[],
-        };
-        let spared = self.denies().flat_map(|d| spared(&d.actions));
+        // What denials spare.
+        let spared = self.denies().flat_map(|d| d.actions.spared());
         all.extend(spared.take(3).map(|p| Pattern::of(p).some("Probe")));
         all.sort_by_key(denied);
         if self.situation.is_trust {
@@ -145,11 +142,7 @@ impl<'d> Attack<'d> {
             }
         };
         // What denials spare.
-        let spared = |listed: &'d Listed| match listed {
-            Listed::AllBut(all) => all.as_slice(),
-            Listed::Only(_) | Listed::Unsaid => &[],
-        };
-        let spared = self.denies().flat_map(|d| spared(&d.resources));
+        let spared = self.denies().flat_map(|d| d.resources.spared());
         all.extend(spared.take(2).map(|p| Pattern::of(p).some("x")));
         if matches!(&self.statement.resources, Listed::Only(all) if all.iter().any(|p| p == "*")) {
             let service = self.situation.service.name();

@@ -32,39 +32,45 @@ pub(super) fn only_transport(tests: &[Test], effect: Effect) -> bool {
     !tests.is_empty() && tests.iter().all(transport)
 }
 
-/// What is given to a service under a condition on which: of a way through that service it is no
-/// condition, and of one through another it is nothing.
+/// How surely a role may be passed, under its conditions, on a way through a service: `None` where
+/// they say nothing of services.
 fn passed(tests: &[Test], service: Option<&str>) -> Option<Level> {
+    let test = tests.iter().find(|t| t.key == "iam:passedtoservice")?;
     let service = service?;
-    let [test] = tests else {
-        return tests
-            .iter()
-            .find(|t| t.key == PASSED)
-            .and_then(|t| (!fits(t, service)).then_some(Level::No));
-    };
-    (test.key == PASSED).then(|| {
-        if fits(test, service) {
+    let plain = !test.operator.negated && test.operator.base != Base::Null;
+    Some(if plain && test.values.iter().any(|v| is_of(v, service)) {
+        if tests.len() == 1 {
             Level::Sure
         } else {
-            Level::No
+            Level::Possible
         }
+    } else if plain && !GIVEN_TO_OTHERS.contains(&service) {
+        Level::No
+    } else {
+        Level::Possible
     })
 }
 
-const PASSED: &str = "iam:passedtoservice";
+/// Services that hand a role on to what they start: who is given it has another's name.
+const GIVEN_TO_OTHERS: [&str; 9] = [
+    "autoscaling",
+    "batch",
+    "codestar",
+    "datapipeline",
+    "ecs",
+    "elasticmapreduce",
+    "emr-containers",
+    "gamelift",
+    "imagebuilder",
+];
 
-fn fits(test: &Test, service: &str) -> bool {
-    let named = |v: &String| match v.strip_suffix(".amazonaws.com") {
-        // Some services are called by longer names there: `monitoring.rds`, `ecs-tasks`.
-        Some(name) => {
-            action(name, service)
-                || name.strip_suffix("-tasks") == Some(service)
-                || action(name, "ecs-tasks") && service == "batch"
-                || service == "autoscaling" && action(name, "ec2")
-        }
-        None => action(v, &format!("{service}.amazonaws.com")),
-    };
-    test.operator.negated || test.operator.base == Base::Null || test.values.iter().any(named)
+/// A service's principal is one of a service's: `tasks.apprunner.amazonaws.com` is App Runner's.
+fn is_of(principal: &str, service: &str) -> bool {
+    let name = principal
+        .strip_suffix(".amazonaws.com")
+        .unwrap_or(principal);
+    let name = name.rsplit('.').next().unwrap_or(name);
+    action(name, service) || name.strip_suffix("-tasks") == Some(service)
 }
 
 /// How surely statements together grant an action.
@@ -80,27 +86,25 @@ pub(super) fn of<'s>(
             continue;
         }
         let mut level = of_resources(&statement.resources, name, statement.effect);
-        let passed = if name == "iam:PassRole" {
-            passed(&statement.tests, service)
-        } else {
-            None
-        };
+        let passed = (name == "iam:PassRole").then(|| passed(&statement.tests, service));
+        let passed = passed.flatten();
         if statement.effect == Effect::Allow {
-            if own_only(&statement.resources, name) || never(&statement.tests) {
+            if own_only(&statement.resources, name) || statement.tests.iter().any(Test::never_holds)
+            {
                 continue;
             }
-            let free = statement.tests.is_empty()
-                || only_transport(&statement.tests, Effect::Allow)
-                || passed == Some(Level::Sure);
-            if passed == Some(Level::No) {
-                continue;
-            }
-            if !free || statement.odd.is_some() {
+            let free =
+                statement.tests.is_empty() || only_transport(&statement.tests, Effect::Allow);
+            let under = passed.unwrap_or(if free { Level::Sure } else { Level::Possible });
+            level = level.min(under);
+            if statement.odd.is_some() {
                 level = level.min(Level::Possible);
             }
             granted = granted.max(level);
         } else {
-            if never(&statement.tests) || only_transport(&statement.tests, Effect::Deny) {
+            if statement.tests.iter().any(Test::never_holds)
+                || only_transport(&statement.tests, Effect::Deny)
+            {
                 continue;
             }
             if !statement.tests.is_empty() || statement.odd.is_some() {
@@ -116,13 +120,6 @@ pub(super) fn of<'s>(
         Level::Named if granted == Level::Named => Level::Possible,
         Level::Named | Level::No => granted,
     }
-}
-
-/// A condition that holds of nobody.
-pub(super) fn never(tests: &[Test]) -> bool {
-    tests.iter().any(|t| {
-        t.values.is_empty() && t.operator.base != Base::Null && !t.operator.holds_absent(&t.values)
-    })
 }
 
 /// One's own password and keys are one's own.

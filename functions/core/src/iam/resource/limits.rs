@@ -2,7 +2,6 @@
 
 use super::{Judge, principal};
 use crate::iam::document::{Effect, Listed, Statement, Who};
-use crate::iam::operator::Base;
 use crate::iam::pattern::{Meet, Pattern, is_open};
 use crate::iam::pins::Pin;
 use crate::iam::{Item, Situation, provider};
@@ -34,15 +33,8 @@ impl<'d> Judge<'d> {
     /// all of it is denied.
     pub(super) fn limits(&self) -> Option<Vec<Limit<'d>>> {
         let version = self.document.version;
-        let there = |key: &str| {
-            self.statement.tests.iter().any(|t| {
-                let no = |v: &String| v.eq_ignore_ascii_case("false");
-                let null = t.operator.base == Base::Null && t.operator.quantifier.is_none();
-                null && t.key == key && t.values.iter().all(no) && !t.values.is_empty()
-            })
-        };
         let own = self.statement.tests.iter();
-        let own = own.filter_map(|t| Pin::of_allow(t, there(&t.key), version));
+        let own = own.filter_map(|t| Pin::of_allow(t, self.statement.asks_for(&t.key), version));
         let mut limits: Vec<Limit<'d>> = own
             .map(|pin| Limit {
                 pins: vec![pin],
@@ -54,9 +46,7 @@ impl<'d> Judge<'d> {
         let left = self.left(&denies().collect::<Vec<_>>())?;
         for deny in denies() {
             let named = match &deny.who {
-                Who::These(who) if who.iter().any(|(kind, name)| kind == "AWS" && name == "*") => {
-                    Vec::new()
-                }
+                who if who.is_everybody() => Vec::new(),
                 // Whom a shared provider vouches for is anybody.
                 Who::AllBut(who)
                     if who.iter().all(|(kind, name)| {
@@ -86,23 +76,23 @@ impl<'d> Judge<'d> {
     /// The actions that are not denied to everybody; `None`: there is none. Of what is allowed but
     /// for some actions, everything is taken to be left.
     fn left(&self, denies: &[&Statement]) -> Option<Vec<Action<'d>>> {
-        let outright: Vec<&&Statement> = denies
-            .iter()
-            .filter(|d| {
-                let all = matches!(&d.who, Who::These(who) if who.iter().any(|(kind, name)| kind == "AWS" && name == "*"));
-                all && d.tests.is_empty() && self.on_all(d)
-            })
-            .collect();
-        let actions = match &self.statement.actions {
-            Listed::Only(all) => all.iter().map(|a| Action::Only(a)).collect(),
-            Listed::AllBut(all) => vec![Action::AllBut(all)],
-            Listed::Unsaid => Vec::new(),
-        };
-        let left = actions.into_iter();
+        let outright =
+            |d: &&&Statement| d.who.is_everybody() && d.tests.is_empty() && self.on_all(d);
+        let outright: Vec<&&Statement> = denies.iter().filter(outright).collect();
+        let left = self.allowed().into_iter();
         let left: Vec<Action<'d>> = left
             .filter(|a| !outright.iter().any(|d| covers_action(&d.actions, a)))
             .collect();
         (!left.is_empty()).then_some(left)
+    }
+
+    /// What the statement allows, action by action.
+    pub(super) fn allowed(&self) -> Vec<Action<'d>> {
+        match &self.statement.actions {
+            Listed::Only(all) => all.iter().map(|a| Action::Only(a)).collect(),
+            Listed::AllBut(all) => vec![Action::AllBut(all)],
+            Listed::Unsaid => Vec::new(),
+        }
     }
 
     /// A Deny is about every resource that the statement is about.
