@@ -65,3 +65,27 @@ async fn tokens_are_required_again_and_other_options_stay() {
     wanted["HttpTokens"] = json!("optional");
     assert_eq!(options(&admin, &id).await, wanted);
 }
+
+#[tokio::test]
+async fn for_a_launch_without_tokens_requiring_them_is_proposed() {
+    let sandbox = Sandbox::start().await;
+    let (admin, maya) = (sandbox.account.admin(), sandbox.user("maya").await);
+    let image = admin
+        .call("ec2", "RegisterImage", json!({"Name": "base"}))
+        .await
+        .unwrap();
+    let run = json!({"ImageId": text(&image, "/ImageId"), "MinCount": 1, "MaxCount": 1,
+        "MetadataOptions": {"HttpTokens": "optional", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}});
+    let ran = maya.call("ec2", "RunInstances", run).await.unwrap();
+    let id = text(&ran, "/Instances/0/InstanceId");
+    let is_it = |r: &Record| r.key.resource.id.as_str() == id;
+    let record = sandbox.record(is_it).await;
+    assert_eq!(record.outcome.kind, OutcomeKind::Proposed, "{record:?}");
+    let plan = record.plan.unwrap();
+    let calls: Vec<&Value> = plan.steps.iter().map(|s| &s.call.input).collect();
+    assert_eq!(
+        calls,
+        [&json!({"InstanceId": id, "HttpTokens": "required"})]
+    );
+    assert_eq!(options(&admin, &id).await["HttpTokens"], "optional");
+}

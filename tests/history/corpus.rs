@@ -145,13 +145,15 @@ fn every_record_is_judged_as_a_person_would() {
         let (mut violated, mut undecided) = (Vec::new(), false);
         for outcome in &judged.outcomes {
             let shown = outcome.resource.as_deref().unwrap_or_default();
-            assert!(shown.ends_with(resource.as_str()), "{id}");
+            // A record may be about several.
+            assert!(resource.split(' ').any(|r| shown.ends_with(r)), "{id}");
             match &outcome.verdict {
                 Verdict::Violated => violated.push(outcome.policy.to_string()),
                 Verdict::Compliant => {}
                 Verdict::Undecided(_) => undecided = true,
             }
         }
+        violated.dedup();
         let came = match (violated.is_empty(), undecided) {
             (false, _) => Expected::Violated,
             (true, true) => Expected::Undecided,

@@ -51,6 +51,93 @@ fn what_needs_to_be_known_before_is_asked_for() {
     );
 }
 
+/// What a policy states where there is no way back is set by a person, or, where the policy needs
+/// to know nothing, at once; what was there before comes first.
+#[test]
+fn what_a_policy_states_is_set_where_there_is_no_way_back() {
+    let options = |tokens: &str, hops: u8| json!({"httpTokens": tokens, "httpEndpoint": "enabled", "httpPutResponseHopLimit": hops});
+    let launched = |options: Value| {
+        let answer =
+            json!({"instancesSet": {"items": [{"instanceId": "i-1", "metadataOptions": options}]}});
+        record("run", 10, "RunInstances", json!({}), answer)
+    };
+    let set = |mut options: Value| {
+        options["InstanceId"] = "i-1".into();
+        let request = json!({"ModifyInstanceMetadataOptionsRequest": options});
+        record(
+            "set",
+            20,
+            "ModifyInstanceMetadataOptions",
+            request,
+            json!({"_return": true}),
+        )
+    };
+    let (tokens, hops) = (
+        json!({"HttpTokens": "optional", "HttpEndpoint": "enabled"}),
+        json!({"HttpPutResponseHopLimit": 9}),
+    );
+    let way_back = json!({"InstanceId": "i-1", "HttpPutResponseHopLimit": 1});
+    for (records, id, exact, wanted) in [
+        (
+            vec![launched(options("optional", 1))],
+            "run",
+            false,
+            json!({"InstanceId": "i-1", "HttpTokens": "required"}),
+        ),
+        (
+            vec![launched(options("required", 9))],
+            "run",
+            false,
+            json!({"InstanceId": "i-1", "HttpPutResponseHopLimit": 2}),
+        ),
+        (
+            vec![set(tokens)],
+            "set",
+            false,
+            json!({"InstanceId": "i-1", "HttpTokens": "required"}),
+        ),
+        (
+            vec![set(hops.clone())],
+            "set",
+            false,
+            json!({"InstanceId": "i-1", "HttpPutResponseHopLimit": 2}),
+        ),
+        (
+            vec![launched(options("required", 1)), set(hops)],
+            "set",
+            true,
+            way_back,
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = lines(folder.path(), &records);
+        for needs in [None, Some(Needs::ExactBefore)] {
+            let mut documents = load(&root().join("policies")).unwrap().reverting();
+            for document in &mut documents.policies {
+                document.policy.needs = needs;
+            }
+            let policies = documents.enabled();
+            let bundle = Bundle::of(
+                &policies,
+                &documents.settings,
+                &documents.exemptions,
+                kinds(),
+            );
+            let heard = replay_by(&bundle.unwrap(), std::slice::from_ref(&path), false);
+            let outcome = &heard.of(id).outcomes[0];
+            let acts = exact || needs.is_none();
+            let held = matches!(outcome.decision, Decision::Propose(Why::BeforeUnknown(_)));
+            assert_eq!(
+                (outcome.decision == Decision::Act, held),
+                (acts, !acts),
+                "{records:?}: {outcome:?}"
+            );
+            let calls: Vec<&Value> = outcome.calls.iter().map(|c| &c.input).collect();
+            assert_eq!(calls, [&wanted], "{records:?}, {needs:?}");
+        }
+    }
+}
+
 #[test]
 fn where_history_does_not_show_a_rule_nothing_is_guessed() {
     // Ingress or egress? The record of a modify doesn't say, and nothing before it does.

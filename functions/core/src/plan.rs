@@ -76,6 +76,8 @@ pub enum WriteBy {
     },
     /// What it was isn't known; the policy says to take it out.
     Remove,
+    /// What it was isn't known, or the resource is new; the policy states what to set it to.
+    Set,
     /// It is made harmless.
     Contain,
     /// A revert is being undone.
@@ -241,6 +243,11 @@ impl Plan {
 pub struct Mend {
     /// Elements that are wrong, each with the remedy that its policies name.
     pub wrong: BTreeMap<ElementPath, Remedy>,
+    /// Of policies that state what to set where there is no way back: what for an element, or
+    /// nothing, where setting others is to make it right.
+    pub set: BTreeMap<ElementPath, Option<Element>>,
+    /// The changes made the resource: that an element wasn't there before is no way back.
+    pub is_new: bool,
     /// What the same calls took away, and the time of the image that shows it.
     pub taken: BTreeMap<ElementPath, (Element, Timestamp)>,
     /// The texts of the documents before those calls.
@@ -264,7 +271,9 @@ pub fn plan(
     let mut unknown = Vec::new();
     for (path, remedy) in &mend.wrong {
         let found = located.iter().find(|l| l.path == *path);
-        let (to, by) = match (found.and_then(|l| l.before.clone()), remedy) {
+        let before = found.and_then(|l| l.before.clone());
+        let before = before.filter(|b| b.is_some() || !mend.is_new || !mend.set.contains_key(path));
+        let (to, by) = match (before, remedy) {
             // What can be made harmless is neither taken away nor made harmful otherwise.
             (_, Remedy::Contain) => {
                 let standing = live.get(path);
@@ -283,10 +292,14 @@ pub fn plan(
                 (before, WriteBy::Restore { image })
             }
             (None, Remedy::Remove) => (None, WriteBy::Remove),
-            (None, Remedy::Restore) => {
-                unknown.push(path.clone());
-                continue;
-            }
+            (None, Remedy::Restore) => match mend.set.get(path) {
+                Some(Some(stated)) => (Some(stated.clone()), WriteBy::Set),
+                Some(None) => continue,
+                None => {
+                    unknown.push(path.clone());
+                    continue;
+                }
+            },
         };
         let from = live.get(path).cloned();
         // It is what it was: something beside it, that is put back, made it right.

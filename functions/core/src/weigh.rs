@@ -1,5 +1,6 @@
 //! Judges, decides and plans for all changes of one resource at once.
 
+mod mending;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +16,9 @@ use crate::kind::{Effect, ElementPath, FacetName, Image, Kind, ResourceRef, Targ
 use crate::name::{AccountId, PolicyId};
 use crate::observe::History;
 use crate::plan::{Mend, Plan, Write, plan};
-use crate::policy::{BundledPolicy, Needs, Remedy};
-use whole::{Taken, exposed, spelled, taken};
+use crate::policy::BundledPolicy;
+use mending::{hold_back, mend};
+use whole::{exposed, spelled, taken};
 
 /// One change, and what it did to the resource that is weighed.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +130,7 @@ pub fn weigh_among(
     };
     let told = told(live, &located);
     let live = told.as_ref().unwrap_or(live);
+    let is_new = is_new(occurred);
     let mut views = Views::of(live, worlds, &resource.account);
     let mut changes = Vec::new();
     for (index, occurred) in occurred.iter().enumerate() {
@@ -172,6 +175,7 @@ pub fn weigh_among(
                 ruling.decision = Decision::Propose(Why::Undecided(why.clone()));
             }
         }
+        hold_back(&mut rulings, &located, is_new, now);
         temper(&mut rulings, occurred.noticed);
         let decision = overall(&assessments, &rulings);
         let made: Vec<&&Located> = brought.iter().filter(|l| l.is_made()).collect();
@@ -203,7 +207,11 @@ pub fn weigh_among(
             now,
         )
     };
-    let (plan, act) = planned(kind, resource, live, &located, &mut changes, &taken, now);
+    let wanted = |changes: &[Weighed], act| Mend {
+        is_new,
+        ..mend(changes, act, kind, &taken, now)
+    };
+    let (plan, act) = planned(kind, resource, live, &located, &mut changes, &wanted, now);
     let writes = plan.as_ref().map_or(&[][..], |p| p.writes.as_slice());
     for weighed in &mut changes {
         weighed
@@ -212,6 +220,12 @@ pub fn weigh_among(
     }
     own_taken(occurred, &mut changes, writes);
     Scales { changes, plan, act }
+}
+
+/// One of the changes made the resource: there was nothing before.
+fn is_new(occurred: &[Occurred<'_>]) -> bool {
+    let mut effects = occurred.iter().map(|o| o.effect);
+    effects.any(|e| matches!(e, Effect::Created(_)))
 }
 
 /// What nobody knows the doer of is only proposed, and what was so from the first only reported.
@@ -376,14 +390,13 @@ fn planned(
     live: &Image,
     located: &[Located],
     changes: &mut [Weighed],
-    taken: &dyn Fn(usize, &BTreeSet<FacetName>) -> Taken,
+    wanted: &dyn Fn(&[Weighed], bool) -> Mend,
     now: Circumstances<'_>,
 ) -> (Option<Plan>, bool) {
-    for wanted in [Decision::Act, Decision::Propose(Why::NeedsApproval)] {
-        let act = wanted == Decision::Act;
+    for act in [true, false] {
         // A change whose plan can't be made must not keep the others' from being made.
         loop {
-            let mend = mend(changes, act, taken, now);
+            let mend = wanted(changes, act);
             if mend.wrong.is_empty() {
                 break;
             }
@@ -406,50 +419,4 @@ fn demote(changes: &mut [Weighed], paths: &[ElementPath], why: &Why) {
         }
         weighed.decision = overall(&weighed.assessments, &weighed.rulings);
     }
-}
-
-/// The elements that rulings want mended, each with its remedy: the more careful one where
-/// policies name different ones. With them, what the same calls took away.
-fn mend(
-    changes: &[Weighed],
-    act: bool,
-    taken: &dyn Fn(usize, &BTreeSet<FacetName>) -> Taken,
-    now: Circumstances<'_>,
-) -> Mend {
-    let careful = |remedy: Remedy| match remedy {
-        Remedy::Remove => 0,
-        Remedy::Contain => 1,
-        Remedy::Restore => 2,
-    };
-    let mut mend = Mend::default();
-    for (index, change) in changes.iter().enumerate() {
-        let mut facets = BTreeSet::new();
-        for ruling in &change.rulings {
-            let wanted = match ruling.decision {
-                Decision::Act => act,
-                Decision::Propose(_) => !act,
-                Decision::Leave(_) => false,
-            };
-            let mut policies = now.bundle.policies.iter();
-            let policy = policies.find(|p| p.policy.id == ruling.policy);
-            if let (true, Some(policy)) = (wanted, policy) {
-                let named = match (policy.policy.remedy, policy.policy.needs) {
-                    // What was there before must be certain: nothing is taken out without it.
-                    (Remedy::Remove, Some(Needs::ExactBefore)) => Remedy::Restore,
-                    (named, _) => named,
-                };
-                let remedy = mend.wrong.entry(ruling.path.clone()).or_insert(named);
-                if careful(named) > careful(*remedy) {
-                    *remedy = named;
-                }
-                facets.insert(ruling.path.facet.clone());
-            }
-        }
-        if !facets.is_empty() {
-            let taken = taken(index, &facets);
-            mend.taken.extend(taken.elements);
-            mend.texts.extend(taken.texts);
-        }
-    }
-    mend
 }

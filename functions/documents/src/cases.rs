@@ -15,7 +15,7 @@ use undrift_core::name::{
     AccountId, EventId, EventSource, NameError, PolicyId, Region, ResourceId,
 };
 use undrift_core::observe::{DatedImage, History};
-use undrift_core::policy::{Bundle, Case, Desired, Exemptions, Mode, Policy, Settings};
+use undrift_core::policy::{Bundle, Case, Desired, Earlier, Exemptions, Mode, Policy, Settings};
 use undrift_core::weigh::{Noticed, Occurred, weigh};
 
 use crate::check::image;
@@ -45,8 +45,8 @@ impl CaseResult {
     }
 }
 
-/// Runs every case of every document, as if the document's mode were `revert` and no setting or
-/// exemption existed: cases are about the document alone.
+/// Runs every case of every document, as if the document's mode were `revert`, it needed to know
+/// nothing, and no setting or exemption existed: cases are about what the document says.
 #[must_use]
 pub fn run_cases(documents: &Documents, kinds: Kinds<'_>) -> Vec<CaseResult> {
     let all = documents.policies.iter();
@@ -89,15 +89,20 @@ fn run(policy: &Policy, case: &Case, kinds: Kinds<'_>) -> Result<Vec<String>, St
             wrong.join("; ")
         })
     };
-    let (before, live) = (read(&case.before)?, read(&case.after)?);
+    let before = match &case.before {
+        Earlier::Nothing => None,
+        Earlier::Facets(facets) => Some(read(facets)?),
+    };
+    let live = read(&case.after)?;
     let desired = match &case.expect.desired {
         None => None,
-        Some(Desired::Before) => Some(before.clone()),
+        Some(Desired::Before) => before.clone(),
         Some(Desired::After) => Some(live.clone()),
         Some(Desired::Facets(facets)) => Some(read(facets)?),
     };
     let mut alone = policy.clone();
     alone.mode = Mode::Revert;
+    alone.needs = None;
     let settings = Settings {
         deployment: Some(Mode::Revert),
         ..Settings::default()
@@ -112,7 +117,7 @@ fn run(policy: &Policy, case: &Case, kinds: Kinds<'_>) -> Result<Vec<String>, St
         protected: None,
         now: world.change.time,
     };
-    let ended = handle(kind, &world, &before, &live, now)?;
+    let ended = handle(kind, &world, before.as_ref(), &live, now)?;
     Ok(compare(kind, case, &ended, desired.as_ref()))
 }
 
@@ -128,19 +133,23 @@ struct Ended {
 fn handle(
     kind: &dyn Kind,
     world: &World,
-    before: &Image,
+    before: Option<&Image>,
     live: &Image,
     now: Circumstances<'_>,
 ) -> Result<Ended, String> {
-    let effect = effect(kind, before, live);
+    let effect = match before {
+        Some(before) => effect(kind, before, live),
+        None => Effect::Created(Some(live.clone())),
+    };
+    let dated = |image: &Image| DatedImage {
+        image: image.clone(),
+        as_of: world.change.time - 1.hour(),
+        since: world.change.time - 1.hour(),
+        gapless: true,
+        partial: std::collections::BTreeSet::new(),
+    };
     let history = History {
-        images: vec![DatedImage {
-            image: before.clone(),
-            as_of: world.change.time - 1.hour(),
-            since: world.change.time - 1.hour(),
-            gapless: true,
-            partial: std::collections::BTreeSet::new(),
-        }],
+        images: before.map(dated).into_iter().collect(),
         changes: Vec::new(),
     };
     let occurred = [Occurred {

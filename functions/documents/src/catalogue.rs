@@ -27,7 +27,7 @@ pub fn catalogue(policies: &[Policy]) -> String {
             policy.id,
             cell(&policy.title),
             word(policy.severity),
-            remedy(policy.remedy)
+            remedy(policy)
         );
     }
     text.push_str("\n| standard | number | policies |\n|---|---|---|\n");
@@ -110,8 +110,9 @@ fn name(standard: &str) -> String {
     }
 }
 
-fn remedy(remedy: Remedy) -> &'static str {
-    match remedy {
+fn remedy(policy: &Policy) -> &'static str {
+    match policy.remedy {
+        Remedy::Restore if !policy.set.is_empty() => "restore, or set",
         Remedy::Restore => "restore",
         Remedy::Remove => "remove",
         Remedy::Contain => "contain",

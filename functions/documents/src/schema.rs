@@ -136,9 +136,10 @@ fn of_kind(kind: &dyn Kind) -> Value {
         "if": {"properties": {"kind": {"const": kind.id()}}, "required": ["kind"]},
         "then": {"properties": {
             "on": {"properties": on, "additionalProperties": false, "minProperties": 1},
+            "set": facets,
             "cases": {"items": {"properties": {
                 "change": {"enum": names},
-                "before": facets,
+                "before": {"anyOf": [{"enum": ["nothing"]}, facets]},
                 "after": facets,
                 "expect": {"properties": {
                     "desired": {"anyOf": [{"enum": ["before", "after"]}, facets]},

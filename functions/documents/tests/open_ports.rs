@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use undrift_core::name::EventName;
-use undrift_core::policy::{Case, Desired, Expect};
+use undrift_core::policy::{Case, Desired, Earlier, Expect};
 use undrift_documents::{Documents, kinds, load, run_cases};
 
 const POLICY: &str = "ec2-security-group-open-admin-ports";
@@ -123,7 +123,7 @@ fn case(row: &Row) -> Case {
     Case {
         it: row.name.clone(),
         change: EventName::parse(event).unwrap(),
-        before: facets(before),
+        before: Earlier::Facets(facets(before)),
         after: facets(after),
         expect: Expect {
             violated,

@@ -269,7 +269,7 @@ fn modified(request: &Value) -> Result<Effect, KindError> {
 
 fn malformed(why: &str) -> KindError {
     KindError::Malformed {
-        what: "an option of the record".to_owned(),
+        what: "an option of the metadata service".to_owned(),
         why: why.to_owned(),
     }
 }

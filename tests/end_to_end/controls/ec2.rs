@@ -208,7 +208,9 @@ impl Control for Tokenless {
 
     async fn make(by: &Client, _: &str) -> String {
         let image = call(by, "ec2", "RegisterImage", json!({"Name": "base"})).await;
-        let run = json!({"ImageId": text(&image, "/ImageId"), "MinCount": 1, "MaxCount": 1});
+        let tokens = json!({"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1});
+        let run = json!({"ImageId": text(&image, "/ImageId"), "MinCount": 1, "MaxCount": 1,
+            "MetadataOptions": tokens});
         let ran = call(by, "ec2", "RunInstances", run).await;
         let id = text(&ran, "/Instances/0/InstanceId");
         undrift_tests::sandbox::next_second().await;

@@ -237,7 +237,9 @@ fn done(part: &Part, several: bool) -> Vec<String> {
     if acts {
         let writes = || part.plan.iter().flat_map(|p| &p.writes);
         says.push(
-            if writes().any(|w| w.by == WriteBy::Remove) {
+            if writes().any(|w| w.by == WriteBy::Set) {
+                "What was there before isn't known, or the resource is new; the policy says what to set instead:"
+            } else if writes().any(|w| w.by == WriteBy::Remove) {
                 "Whether it was there before isn't known; the policy says to take it away all the same:"
             } else if writes().all(|w| w.to.is_none()) {
                 "This wasn't there before the change, and is taken away again:"

@@ -21,7 +21,7 @@ pub(crate) fn policy(document: &Document, documents: &Documents, kinds: Kinds<'_
             judges(policy, settings, kind),
         ));
     }
-    sections.push(Section::new("What is done about it", done(policy)));
+    sections.push(Section::new("What is done about it", done(policy, kinds)));
     sections.push(Section::new("How far it may go", far(policy, settings)));
     let exempt = exemptions(policy, &documents.exemptions.0);
     sections.push(Section::new("What is exempt", exempt));
@@ -132,7 +132,7 @@ fn value_in_words(value: &Value) -> String {
     }
 }
 
-fn done(policy: &Policy) -> Vec<String> {
+fn done(policy: &Policy, kinds: Kinds<'_>) -> Vec<String> {
     let mut says = vec![
         "Only what the change itself brought is acted on. What was wrong before is reported and \
          left to its own change; everything else is left as it is."
@@ -150,6 +150,16 @@ fn done(policy: &Policy) -> Vec<String> {
                             lost: a key is deactivated, logging is switched on."
             .to_owned(),
     });
+    if let (false, Some(kind)) = (policy.set.is_empty(), kinds.get(&policy.kind)) {
+        let all = policy.set.iter().flat_map(|(facet, stated)| {
+            let facet = FacetName(facet.clone());
+            stated.iter().map(move |e| kind.describe(&facet, e))
+        });
+        says.push(format!(
+            "Where what was before isn't known, or the resource is new, this is set instead: {}.",
+            all.collect::<Vec<_>>().join(", ")
+        ));
+    }
     if policy.needs == Some(Needs::ExactBefore) {
         says.push(
             "exact_before: unless what was before is certain, it is only proposed.".to_owned(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::kind::{Element, ElementPath, Kind};
 use crate::name::{EventName, EventSource, KindId, PolicyId};
 
 /// The version of the document's format.
@@ -98,6 +99,10 @@ pub struct Policy {
     pub violation: String,
     /// How it is mended.
     pub remedy: Remedy,
+    /// With `restore`: what is set instead where it isn't known what was there before, or where the
+    /// resource is new: elements by facet. With `needs: exact_before` a person decides on it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, Vec<Value>>,
     /// The most that may be done about it; settings may lower it.
     pub mode: Mode,
     /// What must be known before acting.
@@ -124,12 +129,28 @@ pub struct Case {
     pub it: String,
     /// The event that led from `before` to `after`: one of those in `on`.
     pub change: EventName,
-    /// The resource's facets before the change: lists of elements.
-    pub before: BTreeMap<String, Vec<Value>>,
+    /// The resource's facets before the change: lists of elements. `nothing`: the change made it.
+    pub before: Earlier,
     /// The same facets after it.
     pub after: BTreeMap<String, Vec<Value>>,
     /// What must come out.
     pub expect: Expect,
+}
+
+/// What there was before a case's change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(extend("errorMessage" = "this is neither `nothing` nor the facets of before"))
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Earlier {
+    /// The change made the resource.
+    Nothing,
+    /// These facets.
+    #[serde(untagged)]
+    Facets(BTreeMap<String, Vec<Value>>),
 }
 
 /// What a case must come to.
@@ -165,6 +186,16 @@ pub enum Desired {
 }
 
 impl Policy {
+    /// What the policy states for an element, where there is no way back.
+    #[must_use]
+    pub fn stated(&self, kind: &dyn Kind, path: &ElementPath) -> Option<Element> {
+        let mut stated = self.set.get(&path.facet.0)?.iter();
+        stated.find_map(|written| {
+            let (key, element) = kind.element(&path.facet, written).ok()?;
+            (key == path.key).then_some(element)
+        })
+    }
+
     /// The document speaks about this event.
     #[must_use]
     pub fn listens_to(&self, source: &EventSource, name: &EventName) -> bool {

@@ -8,6 +8,8 @@ pub mod schema;
 mod settings;
 
 pub use bundle::{Bundle, BundleError, BundledPolicy};
-pub use document::{Case, Desired, Expect, Mode, Needs, Policy, Remedy, SchemaVersion, Severity};
+pub use document::{
+    Case, Desired, Earlier, Expect, Mode, Needs, Policy, Remedy, SchemaVersion, Severity,
+};
 pub use exemption::{Exemption, ExemptionSource, Exemptions, Finding, Scope};
 pub use settings::{ModeList, Settings};

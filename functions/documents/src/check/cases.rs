@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use undrift_core::kind::{Image, Kind};
 use undrift_core::name::EventName;
-use undrift_core::policy::{Case, Desired, Policy};
+use undrift_core::policy::{Case, Desired, Earlier, Policy};
 
 use super::elements::image;
 use crate::error::Fault;
@@ -82,10 +82,20 @@ fn images(
             }
         }
     };
-    let before = read(&case.before, &[In("before")]);
+    let before = match &case.before {
+        Earlier::Facets(facets) => read(facets, &[In("before")]),
+        Earlier::Nothing => None,
+    };
     let after = read(&case.after, &[In("after")]);
     if let Some(Desired::Facets(facets)) = &case.expect.desired {
         read(facets, &[In("expect"), In("desired")]);
+    }
+    if case.before == Earlier::Nothing && case.expect.desired == Some(Desired::Before) {
+        let at = places.value(&[way[0], way[1], In("expect"), In("desired")]);
+        faults.push(Fault::new(
+            at,
+            "there was nothing before; write the facets that are wanted, or `after`",
+        ));
     }
     if let (Some(before), Some(after)) = (before, after) {
         let same = |a: &Image, b: &Image| a.facets.keys().eq(b.facets.keys());

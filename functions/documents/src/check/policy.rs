@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use undrift_core::kind::{Kind, Kinds};
-use undrift_core::policy::Policy;
+use undrift_core::policy::{Policy, Remedy};
 
 use super::{cases, expression, unknown};
 use crate::error::Fault;
+use crate::read::fault;
 use crate::yaml::{Node, Step::At, Step::In};
 
 /// The file is named for the policy, and lies in its service's folder.
@@ -62,8 +63,27 @@ pub(crate) fn policy(policy: &Policy, places: &Node, text: &str, kinds: Kinds<'_
     let listed = events.is_empty();
     faults.extend(events);
     faults.extend(expression::violation(policy, places, text, kind));
+    faults.extend(stated(policy, places, text, kind));
     faults.extend(cases::cases(policy, places, text, kind, listed));
     faults
+}
+
+/// What is set where there is no way back.
+fn stated(policy: &Policy, places: &Node, text: &str, kind: &dyn Kind) -> Vec<Fault> {
+    if policy.set.is_empty() {
+        return Vec::new();
+    }
+    if policy.remedy != Remedy::Restore {
+        let why = "it is for `remedy: restore` alone, which may find no way back; leave it out";
+        return vec![Fault::new(places.key(&[In("set")]), why)];
+    }
+    let misfits = super::image(kind, &policy.set).err().unwrap_or_default();
+    let at = |misfit: &super::elements::Misfit| {
+        let mut steps = vec![In("set"), In(&misfit.facet)];
+        steps.extend(misfit.index.map(At));
+        fault(&misfit.wrong, &steps, places, text)
+    };
+    misfits.iter().map(at).collect()
 }
 
 fn events(policy: &Policy, places: &Node, kind: &dyn Kind) -> Vec<Fault> {
