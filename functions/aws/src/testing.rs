@@ -117,7 +117,7 @@ pub(crate) fn observed(version: u64, as_of: &str) -> Observed {
         accounted: std::collections::BTreeMap::new(),
         history: History {
             images: vec![image(as_of)],
-            changes: Vec::new(),
+            ..History::default()
         },
         version,
     }

@@ -128,6 +128,11 @@ pub fn protected(
         let mut segments = fields.next().unwrap_or_default().split('/');
         let named = segments.next().zip(segments.next_back());
         let asked = resource.id.as_str().split_once('/');
+        // A key's id begins with its user.
+        let asked = match (asked, resource.kind.as_str()) {
+            (Some((user, _)), "iam/access-key") => Some(("user", user)),
+            (asked, _) => asked,
+        };
         let same = named
             .zip(asked)
             .is_some_and(|((sort, name), (asked_sort, asked))| {
@@ -319,6 +324,15 @@ mod tests {
                 "{id}: {told}"
             );
         }
+        let mut key = identity("emergency/AKIAIOSFODNN7EXAMPLE");
+        key.kind = KindId::parse("iam/access-key").unwrap();
+        let settings = Settings {
+            break_glass: vec![arn("arn:aws:iam::111122223333:user/ops/emergency")],
+            ..Settings::default()
+        };
+        assert!(protected(&key, None, &settings, &own).is_some());
+        key.id = ResourceId::parse("maya/AKIAIOSFODNN7EXAMPLE").unwrap();
+        assert_eq!(protected(&key, None, &settings, &own), None);
         let mut elsewhere = identity("role/emergency");
         elsewhere.account = AccountId::parse("444455556666").unwrap();
         assert_eq!(protected(&elsewhere, None, &settings, &own), None);

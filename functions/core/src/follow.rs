@@ -397,7 +397,7 @@ impl Followed {
                 gapless: false,
                 partial,
             }],
-            changes: Vec::new(),
+            ..History::default()
         }
     }
 }

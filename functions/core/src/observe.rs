@@ -1,6 +1,7 @@
 //! What is remembered of a resource between events: images, and the changes seen since. It is
 //! what later changes are judged against, in whatever order events come.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
@@ -77,6 +78,9 @@ pub struct History {
     pub images: Vec<DatedImage>,
     /// Changes, oldest first.
     pub changes: Vec<SeenChange>,
+    /// What was up to here is about an earlier resource of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Timestamp>,
 }
 
 /// A resource as it was just before a moment, as far as that is known.
@@ -105,7 +109,8 @@ impl SeenChange {
     }
 
     /// What it did to one element.
-    pub(crate) fn touch(&self, kind: &dyn Kind, path: &ElementPath) -> Option<Touch> {
+    #[must_use]
+    pub fn touch(&self, kind: &dyn Kind, path: &ElementPath) -> Option<Touch> {
         let Effect::Edited(touches) = &self.effect else {
             return self.effect.touch(path);
         };
@@ -131,11 +136,18 @@ impl SeenChange {
         let touches = match &self.effect {
             Effect::Edited(touches) => touches,
             Effect::Replaced(image) => {
-                let same = |path: &ElementPath, made: &Element| {
-                    let substance = |e| kind.substance(&path.facet, e);
-                    live.get(path).map(substance) == Some(substance(made))
+                let stands = |path: &ElementPath, made: &Element| {
+                    let Some(standing) = live.facets.get(&path.facet) else {
+                        // What isn't shown may well stand as it was made.
+                        return true;
+                    };
+                    let same = |e: &Element| {
+                        kind.substance(&path.facet, e) == kind.substance(&path.facet, made)
+                    };
+                    standing.get(&path.key).is_some_and(same)
+                        || standing.values().any(|e| kind.may_be(&path.facet, made, e))
                 };
-                return !image.elements().all(|(path, made)| same(&path, made));
+                return !image.elements().all(|(path, made)| stands(&path, made));
             }
             Effect::Created(_) | Effect::Deleted | Effect::Unclear(_) => return false,
         };
@@ -187,6 +199,15 @@ impl History {
             known.as_of = known.as_of.max(change.time);
         }
         past
+    }
+
+    /// What was known of a moment.
+    #[must_use]
+    pub fn until(&self, moment: Timestamp) -> Self {
+        let mut known = self.clone();
+        known.images.retain(|i| i.as_of <= moment);
+        known.changes.retain(|c| c.time <= moment);
+        known
     }
 
     /// The first of the changes in a row that replaced an element and that nobody has judged, up
@@ -269,7 +290,8 @@ impl History {
         match next.now(kind) {
             Some((image, gapless)) if is_seen(kind, &image, live) => {
                 // Records may not show AWS's ids, or a document's very words: the live image does.
-                if !has_keys_of(&image, live) || !has_texts_of(&image, live) {
+                let told = has_keys_of(&image, live) && has_texts_of(&image, live);
+                if !told || !is_written(kind, &image, live) {
                     let as_of = newest.unwrap_or(read_at);
                     next.images.push(DatedImage {
                         image: restricted(live, &image),
@@ -297,19 +319,7 @@ impl History {
             return;
         }
         match &change.effect {
-            Effect::Created(Some(image)) => {
-                let known = self.images.iter().any(|i| i.as_of <= change.time);
-                if !known {
-                    let first = DatedImage {
-                        image: image.clone(),
-                        as_of: change.time,
-                        since: change.time,
-                        gapless: true,
-                        partial: BTreeSet::new(),
-                    };
-                    self.images.insert(0, first);
-                }
-            }
+            Effect::Created(image) => self.made(change.time, image.as_ref()),
             Effect::Edited(_) | Effect::Replaced(_) => {
                 let later = self.changes.partition_point(|c| c.time <= change.time);
                 let superseded = change.is_superseded(kind, live);
@@ -319,8 +329,64 @@ impl History {
                 };
                 self.changes.insert(later, change);
             }
-            Effect::Created(None) | Effect::Deleted | Effect::Unclear(_) => {}
+            Effect::Deleted => self.forget(change.time),
+            Effect::Unclear(_) => {}
         }
+    }
+
+    /// What is known of an earlier resource of the same name says nothing of this one.
+    fn forget(&mut self, until: Timestamp) {
+        self.images.retain(|i| i.as_of > until);
+        self.changes.retain(|c| c.time > until);
+        self.over = self.over.max(Some(until));
+    }
+
+    /// It is known already that the resource was made then, or later.
+    #[must_use]
+    pub fn knows_made(&self, time: Timestamp) -> bool {
+        self.over.is_some_and(|over| over >= just_before(time))
+    }
+
+    /// With the image that was the last in which all was right.
+    #[must_use]
+    pub fn with_baseline(mut self, baseline: Option<DatedImage>) -> Self {
+        let own = baseline.filter(|b| self.over.is_none_or(|over| b.as_of > over));
+        self.images.extend(own);
+        self
+    }
+
+    /// The resource came into being, with this image if it is known.
+    fn made(&mut self, time: Timestamp, image: Option<&Image>) {
+        if self.knows_made(time) {
+            return;
+        }
+        let before = just_before(time);
+        self.forget(before);
+        if let Some(image) = image {
+            let first = DatedImage {
+                image: image.clone(),
+                as_of: before,
+                since: before,
+                gapless: true,
+                partial: BTreeSet::new(),
+            };
+            self.images.insert(0, first);
+        }
+    }
+
+    /// With what changes of a batch show that made the resource.
+    #[must_use]
+    pub fn with_made<'h, 'e>(
+        &'h self,
+        effects: impl Iterator<Item = (Timestamp, &'e Effect)>,
+    ) -> Cow<'h, Self> {
+        let mut history = Cow::Borrowed(self);
+        for (time, effect) in effects {
+            if let Effect::Created(image) = effect {
+                history.to_mut().made(time, image.as_ref());
+            }
+        }
+        history
     }
 
     /// The resource as images and changes tell it, now.
@@ -386,6 +452,8 @@ pub fn after(kind: &dyn Kind, before: &Image, effect: &Effect) -> Image {
             Target::Like(element) => likeness.find(kind, &image, &touch.facets, element),
         };
         match (standing, &touch.after) {
+            // It tells nothing new of it, and maybe less.
+            (Some(path), Some(after)) if says_all(image.get(&path), after) => {}
             (Some(path), after) => {
                 if let Some(after) = after {
                     likeness.set(kind, &path, after);
@@ -406,6 +474,19 @@ pub fn after(kind: &dyn Kind, before: &Image, effect: &Effect) -> Image {
         }
     }
     image
+}
+
+/// A resource is made before everything else that is done to it in the second.
+fn just_before(time: Timestamp) -> Timestamp {
+    time - SignedDuration::from_secs(1)
+}
+
+/// What stands has every member of an element as it is.
+fn says_all(standing: Option<&Element>, element: &Element) -> bool {
+    let members = element.as_object().into_iter().flatten();
+    let mut members = members.peekable();
+    members.peek().is_some()
+        && members.all(|(name, value)| standing.and_then(|s| s.get(name)) == Some(value))
 }
 
 /// Every facet that the expected image knows is in the live one, element by element.
@@ -436,6 +517,14 @@ fn has_keys_of(expected: &Image, live: &Image) -> bool {
         live.facets
             .get(facet)
             .is_some_and(|seen| elements.keys().eq(seen.keys()))
+    })
+}
+
+/// Each element is, in all that Undrift can write, as it is in the live image.
+fn is_written(kind: &dyn Kind, expected: &Image, live: &Image) -> bool {
+    expected.elements().all(|(path, element)| {
+        let written = |e: &Element| kind.written(&path.facet, e);
+        live.get(&path).map(written) == Some(written(element))
     })
 }
 

@@ -168,12 +168,14 @@ impl Plan {
             image.set(&write.path, write.to.clone());
         }
         let view = Viewed::of(&image, &resource.account);
+        let shows = |facet: &FacetName| image.facets.contains_key(facet);
         for policy in now.bundle.of_kind(&resource.kind) {
             let found = findings(policy, kind, &view);
             wanted.retain(|w| {
                 let wrong = found.wrong.iter().any(|e| e.path == w.path);
-                let untold = |(path, _): &(Option<ElementPath>, String)| {
-                    path.as_ref().is_none_or(|p| *p == w.path)
+                let untold = |(path, _): &(Option<ElementPath>, String)| match path {
+                    Some(path) => *path == w.path,
+                    None => !policy.hangs_on_hidden(kind, &shows),
                 };
                 !wrong && !found.untold.iter().any(untold)
             });
@@ -438,7 +440,11 @@ fn evidence(
     let view = Viewed::of(image, &resource.account);
     for policy in now.bundle.of_kind(&resource.kind) {
         let found = findings(policy, kind, &view);
-        if let Some((None, why)) = found.untold.first() {
+        // Of what isn't shown nothing is written either.
+        let shows = |facet: &FacetName| image.facets.contains_key(facet);
+        if let Some((None, why)) = found.untold.first()
+            && !policy.hangs_on_hidden(kind, &shows)
+        {
             return Err(format!("{}: {why}", policy.policy.id));
         }
         let counts =
@@ -454,7 +460,8 @@ fn evidence(
     Ok(all)
 }
 
-/// All enabled policies of the kind hold in an image: it may serve as a baseline.
+/// All enabled policies of the kind hold in an image, as far as it shows what they are about: it
+/// may serve as a baseline.
 #[must_use]
 pub fn holds(
     kind: &dyn Kind,
@@ -465,6 +472,9 @@ pub fn holds(
     let view = Viewed::of(image, &resource.account);
     now.bundle.of_kind(&resource.kind).all(|policy| {
         let found = findings(policy, kind, &view);
-        found.wrong.is_empty() && found.untold.is_empty()
+        let shows = |facet: &FacetName| image.facets.contains_key(facet);
+        let hidden = policy.hangs_on_hidden(kind, &shows);
+        let mut untold = found.untold.iter();
+        found.wrong.is_empty() && untold.all(|(path, _)| path.is_none() && hidden)
     })
 }

@@ -117,6 +117,8 @@ pub fn weigh_among(
     history: &History,
     now: Circumstances<'_>,
 ) -> Scales {
+    let made = occurred.iter().map(|o| (o.change.time, o.effect));
+    let history = &*history.with_made(made);
     let spelled = spelled(kind, occurred, history);
     let touches: Vec<(Timestamp, &[Touch])> = occurred
         .iter()

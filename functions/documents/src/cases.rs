@@ -150,7 +150,7 @@ fn handle(
     };
     let history = History {
         images: before.map(dated).into_iter().collect(),
-        changes: Vec::new(),
+        ..History::default()
     };
     let occurred = [Occurred {
         change: &world.change,

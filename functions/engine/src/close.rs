@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::{Circumstances, Decision, Why};
 use undrift_core::judge::{Assessment, Verdict};
-use undrift_core::kind::{Before, ElementKey, Image, Kind, Target, Touch};
+use undrift_core::kind::{Before, Effect, ElementPath, Image, Kind, Target, Touch};
 use undrift_core::observe::{DatedImage, History};
-use undrift_core::plan::{Plan, holds};
+use undrift_core::plan::{Plan, holds, stands};
 use undrift_core::record::{Cause, LeftAlone, Outcome, OutcomeKind, Record, RecordVersion, Stages};
 use undrift_core::sweep::{SWEPT, mark};
 use undrift_core::weigh::{Scales, Weighed};
@@ -258,34 +258,61 @@ fn proposed(plan: Option<&Plan>, weighed: &Weighed) -> Option<Plan> {
 /// A change whose event comes only after Undrift put an element back to what it was before an even
 /// later change: what was put back is then older than it should be, and a person must know.
 fn late(item: &Item, draft: &Draft<'_>) -> Option<Outcome> {
-    let touches = item.effect.touches();
     let history = &draft.looked.known.observed.history;
     if history.changes.iter().any(|c| c.event == item.change.id) {
         return None;
     }
-    let later = |own: bool, key: &ElementKey| {
+    let touches = item
+        .effect
+        .touches_over(&replaced(item, draft.kind, history));
+    let later = |own: bool, path: &ElementPath| {
         history.changes.iter().any(|c| {
-            let touches = c.effect.touches();
-            let touched = touches
-                .iter()
-                .any(|t| matches!(&t.target, Target::Key(k) if k == key));
+            let touched = c.touch(draft.kind, path).is_some();
             touched && c.time > item.change.time && c.event.as_str().starts_with(OWN) == own
         })
     };
-    let was_there = |t: &&Touch| matches!(t.before, Before::Existed | Before::Unknown);
-    let replaced = touches.iter().filter(was_there);
-    let overtaken = replaced
-        .filter_map(|t| match &t.target {
-            Target::Key(key) => Some(key),
-            Target::Like(_) => None,
+    let was_there = |t: &&Touch| match t.before {
+        Before::Existed | Before::Unknown => true,
+        Before::Was(_) => t.after.is_none(),
+        Before::Absent => false,
+    };
+    let overtaken = touches.iter().filter(was_there).any(|touch| {
+        let Target::Key(key) = &touch.target else {
+            return false;
+        };
+        let mut facets = touch.facets.iter();
+        facets.any(|facet| {
+            let path = ElementPath {
+                facet: facet.clone(),
+                key: key.clone(),
+            };
+            let is_so = stands(draft.kind, draft.live, &path, touch.after.as_ref());
+            !is_so && later(true, &path) && later(false, &path)
         })
-        .any(|key| later(true, key) && later(false, key));
+    });
     overtaken.then(|| {
         Outcome::new(
             OutcomeKind::Conflict,
             "its event came after Undrift had put an older value back; see whether this one is wanted",
         )
     })
+}
+
+/// What stood in the facets that a change replaced, as far as it is known whole.
+fn replaced(item: &Item, kind: &dyn Kind, history: &History) -> Image {
+    let mut image = Image::default();
+    if let Effect::Replaced(by) = &item.effect {
+        for facet in by.facets.keys() {
+            let past = history.before(kind, item.change.time, facet);
+            if let Some(elements) = past
+                .filter(|p| p.whole)
+                .and_then(|p| p.image.facets.get(facet).cloned())
+            {
+                image.facets.insert(facet.clone(), elements);
+            }
+        }
+    }
+    image
 }
 
 /// How a change ends on which nothing is done.

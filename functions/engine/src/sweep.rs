@@ -290,8 +290,8 @@ impl<'k, C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'k, C, J, S, T> {
         let (Some(kind), Some(live)) = (self.kinds.get(&resource.kind), &looked.seen.image) else {
             return Ok(None);
         };
-        let mut history = looked.known.observed.history.clone();
-        history.images.extend(looked.known.baseline.clone());
+        let history = looked.known.observed.history.clone();
+        let history = history.with_baseline(looked.known.baseline.clone());
         let exemptions = self.exemptions(&looked);
         let now = self.circumstances(&exemptions, &looked);
         let sight = sight(kind, resource, live, &history, seen, now);

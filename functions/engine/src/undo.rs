@@ -136,10 +136,6 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         record.stages.looked = Some(now);
         record.stages.decided = Some(self.clock.now());
         record.left_alone = crate::close::left_alone(kind, live, &plan);
-        // The exemption comes first: what is re-opened must not be closed again by its own event.
-        let mut exempt = Close::of(run.resource.clone());
-        exempt.exemptions = exemptions(kind, request, &record, &plan, now);
-        self.journal.close(&exempt).await?;
         let claim = Claim {
             resource: run.resource.clone(),
             epoch: before.map_or(1, |c| c.epoch + 1),
@@ -172,6 +168,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         if !undisturbed || !unmoved(kind, &second, &plan) {
             self.free(&run, &claim).await?;
             return Err(UndoError::Busy(run.resource.to_string()));
+        }
+        // Before the first call: what is re-opened must not be closed again by its own event.
+        let mut exempt = Close::of(run.resource.clone());
+        exempt.exemptions = exemptions(kind, request, &record, &plan, now);
+        if let Err(e) = self.journal.close(&exempt).await {
+            // One of them may have been written.
+            self.withdraw(&run, kind, &record).await?;
+            self.free(&run, &claim).await?;
+            return Err(e.into());
         }
         self.carry_out_undo(&run, kind, record, first, claim).await
     }
@@ -223,6 +228,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let done = record.outcome.kind == OutcomeKind::Undone;
         if done {
             close.records.push(crate::outcome::undone(first, &record));
+        } else {
+            close.exemptions = withdrawn(kind, &record, now);
         }
         self.journal.close(&close).await?;
         crate::close::tell(&record);
@@ -231,6 +238,18 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         } else {
             Err(UndoError::Failed(record.outcome.reason))
         }
+    }
+
+    /// What was not done needs no exemption.
+    async fn withdraw(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        record: &Record,
+    ) -> Result<(), JournalError> {
+        let mut close = Close::of(run.resource.clone());
+        close.exemptions = withdrawn(kind, record, self.clock.now());
+        self.journal.close(&close).await.map(|_| ())
     }
 
     async fn free(&self, run: &Run, claim: &Claim) -> Result<(), JournalError> {
@@ -298,6 +317,32 @@ fn exemptions(
     let until = request
         .until
         .unwrap_or(now + SignedDuration::from_hours(EXEMPT_HOURS));
+    let all = reopened(kind, record, plan);
+    let given = all.into_iter().map(|e| Exemption {
+        ticket: request.ticket.clone(),
+        until,
+        ..e
+    });
+    given.collect()
+}
+
+/// The exemptions of an undo that wasn't done, as if they had never been given.
+pub(crate) fn withdrawn(kind: &dyn Kind, record: &Record, now: Timestamp) -> Vec<Exemption> {
+    let plan = record.plan.clone().unwrap_or_default();
+    let all = reopened(kind, record, &plan);
+    let withdrawn = all.into_iter().map(|e| Exemption {
+        from: Some(now),
+        until: now,
+        ..e
+    });
+    withdrawn.collect()
+}
+
+/// An exemption of each element that an undo brings back.
+fn reopened(kind: &dyn Kind, record: &Record, plan: &Plan) -> Vec<Exemption> {
+    let Cause::Undo { by, reason, .. } = &record.cause else {
+        return Vec::new();
+    };
     let reopened = plan.writes.iter().filter_map(|w| Some((w, w.to.as_ref()?)));
     reopened
         .map(|(write, element)| Exemption {
@@ -311,11 +356,11 @@ fn exemptions(
                 )),
                 ..Scope::default()
             },
-            reason: format!("undo: {}", request.reason),
-            ticket: request.ticket.clone(),
-            by: request.by.clone(),
+            reason: format!("undo: {reason}"),
+            ticket: None,
+            by: by.clone(),
             from: None,
-            until,
+            until: Timestamp::MIN,
             source: ExemptionSource::Undo,
         })
         .collect()

@@ -189,6 +189,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     }
                 }
             }
+            if record.outcome.kind == OutcomeKind::Failed {
+                let over = crate::undo::withdrawn(draft.kind, &record, self.clock.now());
+                close.exemptions.extend(over);
+            }
             record.stages.closed = Some(self.clock.now());
             ends.extend(index.map(|i| (i, end)));
             close.records.push(record);

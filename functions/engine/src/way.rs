@@ -147,8 +147,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             protected: looked.protected.as_deref(),
             now: looked_at,
         };
-        let mut history = looked.known.observed.history.clone();
-        history.images.extend(looked.known.baseline.clone());
+        let history = looked.known.observed.history.clone();
+        let history = history.with_baseline(looked.known.baseline.clone());
         let occurred: Vec<Occurred<'_>> = fresh.iter().map(Item::occurred).collect();
         let scales = weigh(kind, &run.resource, &live, &occurred, &history, now);
         let (fresh, scales) = match self.settle(run, kind, &live, fresh, scales, &history, now) {
@@ -266,7 +266,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     fn is_over(&self, item: &Item, looked: &Looked) -> bool {
         let history = &looked.known.observed.history;
         let seen = match item.effect {
-            Effect::Created(_) => !history.images.is_empty(),
+            Effect::Created(_) => history.knows_made(item.change.time),
             _ => history.changes.iter().any(|c| c.event == item.change.id),
         };
         seen && self.bundle.listening(&item.change).next().is_none()

@@ -265,4 +265,6 @@ const RIGHTS: &[Right] = &[
     Right::new("iam:SetDefaultPolicyVersion", POLICIES, Need::Revert),
     Right::new("iam:CreatePolicyVersion", POLICIES, Need::Revert),
     Right::new("iam:SetDefaultPolicyVersion", POLICIES, Need::Undo),
+    // Where the version was deleted since.
+    Right::new("iam:CreatePolicyVersion", POLICIES, Need::Undo),
 ];

@@ -1,8 +1,10 @@
 //! A bucket's access control list: a grant is an element.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use undrift_core::change::Change;
-use undrift_core::kind::written::{items, text};
+use undrift_core::kind::written::{items, member, text};
 use undrift_core::kind::{Effect, Element, ElementKey, Facet, Image, KindError};
 
 /// The facet.
@@ -68,64 +70,91 @@ fn canned(name: &str) -> Option<Facet> {
 
 /// The list that a request sets, in any of the forms that records have; `None`: it sets none.
 pub(crate) fn asked(request: &Value) -> Result<Option<Facet>, KindError> {
-    let one = |value: &Value| match value {
-        Value::Array(all) => all.first().and_then(Value::as_str).map(str::to_owned),
-        other => other.as_str().map(str::to_owned),
-    };
-    let header = ["x-amz-acl", "X-Amz-Acl"]
-        .iter()
-        .find_map(|n| request.get(n));
-    if let Some(name) = header.and_then(one) {
-        let canned = canned(&name);
+    let headers = headers(request)?;
+    if let Some(name) = headers.get("x-amz-acl") {
+        let canned = canned(name);
         return canned
             .map(Some)
             .ok_or_else(|| malformed("it names a list that isn't known"));
     }
-    if let Some(body) = request.get("AccessControlPolicy") {
+    let body = member(request, "accessControlPolicy").filter(|b| !b.is_null());
+    if let Some(body) = body {
         return body_form(body).map(Some);
     }
-    let headers = request.get("accessControlList").unwrap_or(request);
-    header_form(headers)
+    header_form(&headers)
+}
+
+/// What headers say of the list, beside the request's other members or in a member of their own;
+/// in whatever case.
+fn headers(request: &Value) -> Result<BTreeMap<String, String>, KindError> {
+    let own = member(request, "accessControlList");
+    let is_text = |v: &&Value| v.as_str().is_some_and(|t| !t.is_empty());
+    if own.is_some_and(|own| own.is_array() || is_text(&own)) {
+        return Err(malformed("its list is hidden, or of no known form"));
+    }
+    let both = [Some(request), own];
+    let members = both.into_iter().flatten().filter_map(Value::as_object);
+    let mut headers = BTreeMap::new();
+    for (name, value) in members.flatten() {
+        let name = name.to_ascii_lowercase();
+        if name != "x-amz-acl" && !name.starts_with("x-amz-grant-") {
+            continue;
+        }
+        let text = match value {
+            Value::Array(all) => all.first().and_then(Value::as_str),
+            other => other.as_str(),
+        };
+        let text = text.ok_or_else(|| malformed("a header of it is no text"))?;
+        headers.insert(name, text.to_owned());
+    }
+    Ok(headers)
 }
 
 fn body_form(body: &Value) -> Result<Facet, KindError> {
-    let owner = body.pointer("/Owner/ID").and_then(Value::as_str);
-    let list = body.pointer("/AccessControlList/Grant");
+    let owner = member(body, "owner").and_then(|o| text(o, &["ID", "id"]));
+    let list = member(body, "accessControlList");
+    let list = list.ok_or_else(|| malformed("it shows no list"))?;
+    let grants = match list {
+        Value::Object(_) => member(list, "grant").ok_or_else(|| malformed("it shows no grants"))?,
+        Value::Array(_) => list,
+        Value::String(text) if text.is_empty() => &Value::Null,
+        _ => return Err(malformed("it is hidden, or of no known form")),
+    };
+    let one = [grants.clone()];
+    let grants = match grants {
+        Value::Object(_) => &one[..],
+        other => items(Some(other))?,
+    };
     let mut facet = Facet::new();
-    for one in items(list)? {
-        let grantee = one
-            .get("Grantee")
-            .ok_or_else(|| malformed("a grant names nobody"))?;
-        let id = text(grantee, &["ID"]);
+    for one in grants {
+        let grantee = member(one, "grantee").ok_or_else(|| malformed("a grant names nobody"))?;
+        let id = text(grantee, &["ID", "id"]);
         let to = match (
-            text(grantee, &["URI"]),
+            text(grantee, &["URI", "uri"]),
             id,
-            text(grantee, &["EmailAddress"]),
+            text(grantee, &["emailAddress"]),
         ) {
             (Some(uri), ..) => group(&uri),
-            (None, Some(id), _) if Some(id.as_str()) == owner => OWNER.to_owned(),
+            (None, Some(id), _) if Some(&id) == owner.as_ref() => OWNER.to_owned(),
             (None, Some(id), _) => format!("id={id}"),
             (None, None, Some(email)) => format!("email={email}"),
             _ => return Err(malformed("a grant names nobody")),
         };
-        let permission = text(one, &["Permission"]);
+        let permission = text(one, &["permission"]);
         let permission = permission.ok_or_else(|| malformed("a grant grants nothing"))?;
         facet.extend([grant(&to, &permission)]);
     }
     Ok(facet)
 }
 
-fn header_form(headers: &Value) -> Result<Option<Facet>, KindError> {
+fn header_form(headers: &BTreeMap<String, String>) -> Result<Option<Facet>, KindError> {
     let mut facet = Facet::new();
-    for permission in PERMISSIONS {
-        let name = permission.to_ascii_lowercase().replace('_', "-");
-        let value = headers.get(format!("x-amz-grant-{name}"));
-        let value = match value {
-            Some(Value::Array(all)) => all.first().and_then(Value::as_str),
-            Some(other) => other.as_str(),
-            None => continue,
-        };
-        let value = value.ok_or_else(|| malformed("a grant is no text"))?;
+    for (name, value) in headers {
+        let granted = name.trim_start_matches("x-amz-grant-").replace('-', "_");
+        let permission = PERMISSIONS
+            .iter()
+            .find(|p| p.eq_ignore_ascii_case(&granted))
+            .ok_or_else(|| malformed("it grants something that isn't known"))?;
         for one in value.split(',') {
             let (kind, who) = one
                 .split_once('=')
@@ -159,6 +188,16 @@ pub(crate) fn of_new(request: &Value) -> Option<Facet> {
         Ok(None) => canned("private"),
         Err(_) => None,
     }
+}
+
+/// A list shows its owner as such, and whoever was named by a mail address by an id.
+pub(crate) fn may_be(made: &Element, standing: &Element) -> bool {
+    let member = |of: &Element, name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
+    let to = |of: &Element| member(of, "to").unwrap_or_default();
+    let named = to(made).starts_with("email=")
+        && (to(standing) == OWNER || to(standing).starts_with("id="))
+        || to(made).starts_with("id=") && to(standing) == OWNER;
+    named && member(made, "permission") == member(standing, "permission")
 }
 
 pub(crate) fn element(written: &Value) -> Result<(ElementKey, Element), KindError> {
@@ -209,5 +248,96 @@ fn malformed(why: &str) -> KindError {
     KindError::Malformed {
         what: "the record's access control list".to_owned(),
         why: why.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every form that records have been seen in, or that the API has; what can't be read is never
+    /// taken for a list.
+    #[test]
+    fn lists_are_read_in_every_form_or_not_at_all() {
+        let everybody = "http://acs.amazonaws.com/groups/global/AllUsers";
+        let one = json!({"Grantee": {"URI": everybody}, "Permission": "READ"});
+        let lower = json!({"grantee": {"uri": everybody}, "permission": "READ"});
+        let uri = format!("uri=\"{everybody}\"");
+        let public = Some(Some(1));
+        for (request, grants) in [
+            (json!({"bucketName": "b"}), Some(None)),
+            (json!({"acl": "", "x-amz-acl": "private"}), Some(Some(1))),
+            (json!({"x-amz-acl": ["public-read"]}), Some(Some(2))),
+            (json!({"X-Amz-Acl": "public-read"}), Some(Some(2))),
+            (
+                json!({"accessControlList": {"x-amz-acl": "public-read"}}),
+                Some(Some(2)),
+            ),
+            (json!({"x-amz-acl": "public"}), None),
+            (json!({"x-amz-grant-read": uri}), public),
+            (json!({"X-Amz-Grant-Read": [uri]}), public),
+            (
+                json!({"accessControlList": {"x-amz-grant-read": uri}}),
+                public,
+            ),
+            (json!({"x-amz-grant-everything": uri}), None),
+            (json!({"x-amz-grant-read": "everybody"}), None),
+            (
+                json!({"AccessControlPolicy": {"AccessControlList": {"Grant": one}}}),
+                public,
+            ),
+            (
+                json!({"AccessControlPolicy": {"AccessControlList": {"Grant": [one]}}}),
+                public,
+            ),
+            (
+                json!({"AccessControlPolicy": {"AccessControlList": [one]}}),
+                public,
+            ),
+            (
+                json!({"accessControlPolicy": {"accessControlList": {"grant": [lower]}}}),
+                public,
+            ),
+            (
+                json!({"AccessControlPolicy": {"AccessControlList": ""}}),
+                Some(Some(0)),
+            ),
+            (
+                json!({"AccessControlPolicy": {"AccessControlList": {"Grants": [one]}}}),
+                None,
+            ),
+            (json!({"AccessControlPolicy": {}}), None),
+            (
+                json!({"AccessControlPolicy": "HIDDEN_DUE_TO_SECURITY_REASONS"}),
+                None,
+            ),
+            (
+                json!({"accessControlList": "HIDDEN_DUE_TO_SECURITY_REASONS"}),
+                None,
+            ),
+            (
+                json!({"AccessControlPolicy": {"AccessControlList": {"Grant": [{"Permission": "READ"}]}}}),
+                None,
+            ),
+        ] {
+            let read = asked(&request).ok();
+            assert_eq!(read.map(|r| r.map(|f| f.len())), grants, "{request}");
+        }
+        assert_eq!(of_new(&json!({})), canned("private"));
+        assert_eq!(of_new(&json!({"accessControlList": "HIDDEN"})), None);
+    }
+
+    #[test]
+    fn a_list_may_show_others_than_were_named() {
+        let of = |to: &str, permission: &str| grant(to, permission).1;
+        let owner = of(OWNER, "FULL_CONTROL");
+        assert!(may_be(&of("id=1", "FULL_CONTROL"), &owner));
+        assert!(may_be(
+            &of("email=a@b", "FULL_CONTROL"),
+            &of("id=1", "FULL_CONTROL")
+        ));
+        assert!(!may_be(&of("id=1", "READ"), &owner));
+        assert!(!may_be(&of("id=1", "READ"), &of("id=2", "READ")));
+        assert!(!may_be(&of("AllUsers", "READ"), &of(OWNER, "READ")));
     }
 }

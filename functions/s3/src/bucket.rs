@@ -118,6 +118,14 @@ impl Kind for Bucket {
         }
     }
 
+    fn may_be(&self, facet: &FacetName, made: &Element, standing: &Element) -> bool {
+        match facet.0.as_str() {
+            POLICY => document::may_be(made, standing),
+            acl::ACL => acl::may_be(made, standing),
+            _ => false,
+        }
+    }
+
     fn steps(
         &self,
         resource: &ResourceRef,

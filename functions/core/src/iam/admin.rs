@@ -114,7 +114,9 @@ fn held(element: &Value, params: &Params) -> Held {
     if let Some(arn) = element.get("policy").and_then(Value::as_str) {
         let name = arn.rsplit('/').next().unwrap_or(arn);
         let own_of_aws = arn.split(':').nth(4) == Some("aws");
-        if params.managed.iter().any(|m| m == name) || own_of_aws && name == ADMINISTRATOR {
+        // Anybody may call a policy of their own so.
+        let named = |m: &String| m == arn || own_of_aws && m == name;
+        if params.managed.iter().any(named) || own_of_aws && name == ADMINISTRATOR {
             let why = format!("{} makes an administrator", brief(name));
             return Held::known(Said::Yes(why));
         }

@@ -50,7 +50,8 @@ pub struct Params {
     /// Organizations whose accounts are no strangers.
     #[serde(default)]
     pub organizations: Vec<String>,
-    /// Names of managed policies that make an administrator, or one who can become one.
+    /// Managed policies that make an administrator, or one who can become one: AWS's own by their
+    /// names, others by their ARNs.
     #[serde(default)]
     pub managed: Vec<String>,
 }

@@ -207,11 +207,10 @@ fn texts(value: &Value, read: impl Fn(&str) -> String) -> Value {
 }
 
 fn principals(value: &Value) -> Value {
-    let root = |text: &str| match text {
-        id if id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()) => {
-            format!("arn:aws:iam::{id}:root")
-        }
-        other => other.to_owned(),
+    // Of an account's id AWS makes its root, in the partition's own words.
+    let root = |text: &str| match text.split(':').collect::<Vec<_>>()[..] {
+        ["arn", _, "iam", "", id, "root"] => id.to_owned(),
+        _ => text.to_owned(),
     };
     match value {
         // The same as `{"AWS": "*"}` (IAM User Guide, "AWS JSON policy elements: Principal").
@@ -241,6 +240,24 @@ fn condition(value: &Value) -> Value {
         (name.clone(), keys)
     };
     Value::Object(operators.iter().map(operator).collect())
+}
+
+/// AWS may show the one statement as the other: S3 makes an ARN of a canonical user (S3 User Guide,
+/// "Policy elements: Principal").
+#[must_use]
+pub fn may_be(made: &Element, standing: &Element) -> bool {
+    let without = |element: &Element| {
+        let mut substance = substance(element);
+        let members = substance.as_object_mut();
+        let named = members.and_then(|m| Some((m.remove("Principal"), m.remove("NotPrincipal"))));
+        (substance, named)
+    };
+    let ((made, by), (standing, _)) = (without(made), without(standing));
+    let canonical = |named: &Option<Value>| {
+        let users = named.as_ref().and_then(|n| n.get("CanonicalUser"));
+        users.is_some()
+    };
+    made == standing && by.is_some_and(|(is, isnt)| canonical(&is) || canonical(&isnt))
 }
 
 fn digest(value: &Value) -> String {

@@ -259,6 +259,13 @@ pub trait Kind: Send + Sync {
         element.clone()
     }
 
+    /// AWS may show an element that a call made as another one: it has words of its own for some of
+    /// whom calls name. The default: never.
+    fn may_be(&self, facet: &FacetName, made: &Element, standing: &Element) -> bool {
+        let _ = (facet, made, standing);
+        false
+    }
+
     /// The part of an element that Undrift can write: all but what AWS assigns.
     /// Undo and verification compare by it. The default: what identifies it.
     fn written(&self, facet: &FacetName, element: &Element) -> Value {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Exemptions, Policy, Settings};
 use crate::change::Change;
 use crate::expression::{Expression, ExpressionError};
-use crate::kind::{Kind, Kinds};
+use crate::kind::{FacetName, Kind, Kinds};
 use crate::name::{EventName, EventSource, KindId, PolicyId};
 
 /// Why a bundle can't be used.
@@ -62,6 +62,21 @@ impl BundledPolicy {
     pub fn violation(&self, kind: &dyn Kind) -> Result<&Expression, &ExpressionError> {
         let compile = || Expression::compile(&self.policy.violation, kind, &self.policy.params);
         self.violation.get_or_init(compile).as_ref()
+    }
+
+    /// It asks for a facet that isn't shown: what it says, nobody can know.
+    pub(crate) fn hangs_on_hidden(
+        &self,
+        kind: &dyn Kind,
+        shows: &dyn Fn(&FacetName) -> bool,
+    ) -> bool {
+        let names = |facet: &str| {
+            let mut after = self.policy.violation.split("state.").skip(1);
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            after.any(|rest| rest.split(|c| !is_word(c)).next() == Some(facet))
+        };
+        let mut facets = kind.facets().iter();
+        facets.any(|facet| !shows(&FacetName::from(*facet)) && names(facet))
     }
 }
 

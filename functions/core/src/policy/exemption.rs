@@ -118,7 +118,9 @@ impl Exemptions {
     /// An undo once exempted the finding, even if that is over: somebody wanted it so.
     #[must_use]
     pub fn undone(&self, finding: Finding<'_>) -> bool {
-        let undo = |e: &&Exemption| e.source == ExemptionSource::Undo;
+        // One that was withdrawn was never in force.
+        let was = |e: &Exemption| e.from.is_none_or(|from| from < e.until);
+        let undo = |e: &&Exemption| e.source == ExemptionSource::Undo && was(e);
         self.0.iter().filter(undo).any(|e| e.covers.holds(finding))
     }
 }

@@ -52,13 +52,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let exemptions = self.exemptions(&look.looked);
         let now = self.circumstances(&exemptions, &look.looked);
         let occurred = [item.occurred()];
-        // Of what was so from the first, nothing is to count as having been there before.
-        let none = History::default();
-        let history = match noticed {
-            Noticed::FirstSeen => &none,
-            _ => &look.history,
+        // Of what was so from the first, nothing is to count as having been there before; and an
+        // earlier look may have kept what was wrong already.
+        let history = match (noticed, since) {
+            (Noticed::FirstSeen, _) => History::default(),
+            (_, Some(since)) => look.history.until(since),
+            (_, None) => look.history.clone(),
         };
-        let scales = weigh(look.kind, resource, live, &occurred, history, now);
+        let scales = weigh(look.kind, resource, live, &occurred, &history, now);
         let weighed = scales.changes.first()?.clone();
         let items = [item];
         let draft = Draft {

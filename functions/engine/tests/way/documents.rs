@@ -10,7 +10,7 @@ use undrift_engine::undo::{UndoError, Undone};
 use crate::events::undo_of;
 use crate::world::{World, change, tick, time};
 
-const BUCKET: &str = "b";
+pub(crate) const BUCKET: &str = "b";
 
 pub(crate) fn policy() -> Policy {
     serde_json::from_value(json!({
@@ -32,7 +32,7 @@ pub(crate) fn put(world: &World, text: &str) {
 }
 
 /// A policy with statements for these, as somebody writes it.
-fn text(who: &[&str]) -> String {
+pub(crate) fn text(who: &[&str]) -> String {
     let one = |who: &&str| {
         json!({"Sid": format!("for{who}"), "Effect": "Allow", "Principal": {"AWS": who},
             "Action": "s3:GetObject", "Resource": "*"})
@@ -50,7 +50,7 @@ fn live(world: &World) -> String {
 }
 
 /// The principals in force.
-fn trusted(world: &World) -> Vec<String> {
+pub(crate) fn trusted(world: &World) -> Vec<String> {
     let document: Value = serde_json::from_str(&live(world)).unwrap();
     let statements = document["Statement"].as_array().unwrap();
     let mut all: Vec<String> = statements
@@ -61,7 +61,7 @@ fn trusted(world: &World) -> Vec<String> {
     all
 }
 
-fn done(event: &str, at: i64, who: &[&str]) -> Change {
+pub(crate) fn done(event: &str, at: i64, who: &[&str]) -> Change {
     let document: Value = serde_json::from_str(&text(who)).unwrap();
     let request = json!({"bucketName": BUCKET, "bucketPolicy": document});
     let mut put = change(event, at, "PutBucketPolicy", request, Value::Null);
@@ -69,12 +69,12 @@ fn done(event: &str, at: i64, who: &[&str]) -> Change {
     put
 }
 
-const ONE: &str = "111111111111";
-const TWO: &str = "222222222222";
+pub(crate) const ONE: &str = "111111111111";
+pub(crate) const TWO: &str = "222222222222";
 const THREE: &str = "333333333333";
 
 /// A bucket that Undrift saw with a policy for one and two.
-async fn known() -> World {
+pub(crate) async fn known() -> World {
     let world = World::with(&[]);
     *world.now.lock().unwrap() = time(11);
     put(&world, &text(&[ONE, TWO]));
@@ -140,7 +140,7 @@ async fn an_undo_does_not_write_over_it_either() {
 }
 
 /// Everybody may read; whoever comes from outside the organization is denied, if so wanted.
-fn guarded(is: bool) -> String {
+pub(crate) fn guarded(is: bool) -> String {
     let mut statements = vec![json!({"Sid": "All", "Effect": "Allow", "Principal": "*",
         "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"})];
     if is {
@@ -151,7 +151,7 @@ fn guarded(is: bool) -> String {
     json!({"Version": "2012-10-17", "Statement": statements}).to_string()
 }
 
-fn wrote(event: &str, at: i64, text: &str) -> Change {
+pub(crate) fn wrote(event: &str, at: i64, text: &str) -> Change {
     let document: Value = serde_json::from_str(text).unwrap();
     let request = json!({"bucketName": BUCKET, "bucketPolicy": document});
     let mut put = change(event, at, "PutBucketPolicy", request, Value::Null);

@@ -11,6 +11,7 @@
 )]
 
 mod before;
+mod buckets;
 mod cases;
 mod documents;
 mod events;

@@ -113,7 +113,11 @@ impl World {
             LazyLock::new(|| [undrift_ec2::kinds(), undrift_s3::kinds()].concat());
         let kinds = Kinds(&ALL);
         let none = Exemptions::default();
-        let policies = [policy(), crate::documents::policy()];
+        let policies = [
+            policy(),
+            crate::documents::policy(),
+            crate::buckets::policy(),
+        ];
         let bundle = Bundle::of(&policies, settings, &none, kinds).unwrap();
         Engine {
             cloud: self,
@@ -199,6 +203,11 @@ impl World {
             "PutBucketPolicy" => {
                 crate::documents::put(self, input["Policy"].as_str().unwrap());
             }
+            "DeleteBucketPolicy" => crate::buckets::put(self, "policy", &[]),
+            "PutBucketAcl" => {
+                let grants = input["AccessControlPolicy"]["Grants"].as_array().unwrap();
+                crate::buckets::put(self, "acl", grants);
+            }
             other => panic!("{other}"),
         }
         Ok(())
@@ -264,12 +273,15 @@ impl Cloud for &World {
         _: &Place,
         from: Option<&str>,
     ) -> Result<Listed, CallError> {
-        if kind.as_str() != "ec2/security-group" {
-            return Ok(Listed::default());
-        }
         let groups = self.groups.lock().unwrap();
+        let of_kind = |id: &&String| match kind.as_str() {
+            "ec2/security-group" => id.starts_with("sg-"),
+            "s3/bucket" => !id.starts_with("sg-"),
+            _ => false,
+        };
         let mut ids = groups
             .keys()
+            .filter(of_kind)
             .skip_while(|id| from.is_some_and(|f| id.as_str() < f));
         let page: Vec<_> = ids.by_ref().take(2).collect();
         Ok(Listed {
@@ -354,7 +366,10 @@ impl Journal for &World {
         if let Some(baseline) = &close.baseline {
             known.baseline = Some(baseline.clone());
         }
-        known.exemptions.0.extend(close.exemptions.iter().cloned());
+        for exemption in &close.exemptions {
+            known.exemptions.0.retain(|e| e.id != exemption.id);
+            known.exemptions.0.push(exemption.clone());
+        }
         if let Some(release) = &close.release
             && known
                 .claim

@@ -146,7 +146,7 @@ impl Reading<'_> {
             .filter_map(|p| p.policy_arn())
             .map(|arn| async move {
                 // AWS's own are known by their names.
-                let text = if arn.contains(":iam::aws:") {
+                let text = if arn.split(':').nth(4) == Some("aws") {
                     None
                 } else {
                     in_force(self.client, arn, self.dated).await?
