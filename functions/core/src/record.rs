@@ -271,6 +271,12 @@ impl Record {
             .max()
     }
 
+    /// AWS refused even the look at the resource: it is still to be judged.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        self.outcome.kind == OutcomeKind::Blocked && self.stages.looked.is_none()
+    }
+
     /// People are told of it: anything but a change that was left with nothing found, and what
     /// was wrong before Undrift came: of that there may be hundreds on the first day, which lists
     /// and reports show.

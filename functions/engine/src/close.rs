@@ -126,8 +126,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     }
 
     /// A record without any judgement.
-    pub(crate) fn bare(&self, run: &Run, item: &Item, looked: &Looked, outcome: Outcome) -> Record {
-        let earlier = looked.known.records.get(&item.key);
+    pub(crate) fn bare(
+        &self,
+        run: &Run,
+        item: &Item,
+        looked: Option<&Looked>,
+        outcome: Outcome,
+    ) -> Record {
+        let earlier = looked.and_then(|l| l.known.records.get(&item.key));
         Record {
             schema: RecordVersion::V1,
             key: item.key.clone(),
@@ -160,7 +166,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         draft: &Draft<'_>,
         outcome: Outcome,
     ) -> Record {
-        let mut record = self.bare(run, item, draft.looked, outcome);
+        let mut record = self.bare(run, item, Some(draft.looked), outcome);
         record.assessments.clone_from(&weighed.assessments);
         record.rulings.clone_from(&weighed.rulings);
         record.decision = weighed.decision.clone();

@@ -13,7 +13,7 @@ use undrift_core::weigh::{Occurred, weigh};
 
 use crate::close::Draft;
 use crate::look::{LookError, Looked};
-use crate::port::{Clock, Close, Cloud, Journal, Switch};
+use crate::port::{CallError, Clock, Close, Cloud, ErrorClass, Journal, Switch};
 use crate::settle::{Settled, young};
 use crate::{Disposition, Engine, Item, SETTLES_AFTER};
 
@@ -114,6 +114,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let looked = match self.look(&run.resource, &keys).await {
             Ok(looked) => looked,
             Err(LookError::Cloud(e)) => {
+                if e.class == ErrorClass::Denied {
+                    self.locked_out(run, &e).await;
+                }
                 return Attempt::Ended(all(&run.items, &crate::unreadable(&e)));
             }
             Err(e) => {
@@ -176,6 +179,30 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
     }
 
+    /// AWS lets us not even look: people must know, while it is tried again.
+    async fn locked_out(&self, run: &Run, error: &CallError) {
+        let mut close = Close::of(run.resource.clone());
+        for item in &run.items {
+            let judged = self.bundle.listening(&item.change).next().is_some();
+            // What has a record already, or may have one, is not told once more.
+            if !judged || !matches!(self.journal.record(&item.key).await, Ok(None)) {
+                continue;
+            }
+            let why = format!(
+                "AWS refused {} ({}), so nobody looked at it; it is tried again: {}",
+                error.operation, error.code, error.message
+            );
+            let outcome = Outcome::new(OutcomeKind::Blocked, why);
+            let mut record = self.bare(run, item, None, outcome);
+            record.stages.closed = Some(self.clock.now());
+            close.records.push(record);
+        }
+        if !close.records.is_empty() {
+            // The messages come again, whether it could be written or not.
+            self.put(run, close, Vec::new()).await;
+        }
+    }
+
     /// What policies would say of a change, were its resource still there.
     fn would_be(
         &self,
@@ -226,6 +253,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     pending.push((item.index, record.clone()));
                     continue;
                 }
+                // Nobody could look at it then.
+                Some(record) if record.is_unseen() => {}
                 Some(_) => {
                     ends.push((item.index, Disposition::Done));
                     continue;
@@ -326,7 +355,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             ends.push((item.index, Disposition::Done));
             if judged {
                 let outcome = Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
-                let mut record = self.bare(run, item, looked, outcome);
+                let mut record = self.bare(run, item, Some(looked), outcome);
                 record.assessments = self.would_be(run, item, looked, looked_at);
                 record.stages.looked = Some(looked_at);
                 record.stages.closed = Some(self.clock.now());

@@ -268,3 +268,56 @@ const RIGHTS: &[Right] = &[
     // Where the version was deleted since.
     Right::new("iam:CreatePolicyVersion", POLICIES, Need::Undo),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use undrift_core::name::EventId;
+    use undrift_core::observe::{DatedImage, History, SeenChange};
+
+    /// Records of `SetDefaultPolicyVersion` name a version alone: its text is kept from the look.
+    #[test]
+    fn a_version_that_was_set_in_force_keeps_its_text() {
+        let image = |id: &str| {
+            Image::of([
+                (
+                    DEFAULT,
+                    Facet::from([default(id, Some(&format!("{{\"Id\":\"{id}\"}}")))]),
+                ),
+                (VERSIONS, Facet::from([version("v1"), version("v2")])),
+            ])
+        };
+        let at = |text: &str| text.parse().unwrap();
+        let (seen, set) = (at("2026-01-01T00:00:00Z"), at("2026-01-01T00:01:00Z"));
+        let history = History {
+            images: vec![DatedImage::read(image("v1"), seen)],
+            ..History::default()
+        };
+        let (key, named) = default("v2", None);
+        let touch = Touch {
+            facets: vec![FacetName::from(DEFAULT)],
+            target: Target::Key(key),
+            before: Before::Existed,
+            after: Some(named),
+        };
+        let id = EventId::parse("e").unwrap();
+        let change = SeenChange::new(id, set, Effect::Edited(vec![touch]));
+        // Within the time that a read may lag, and long after.
+        for read_at in [at("2026-01-01T00:01:01Z"), at("2026-01-01T00:05:00Z")] {
+            let known = history.follow(
+                &ManagedPolicy,
+                &image("v2"),
+                read_at,
+                std::slice::from_ref(&change),
+            );
+            let facet = FacetName::from(DEFAULT);
+            let before = known
+                .unwrap()
+                .before(&ManagedPolicy, at("2026-01-01T00:10:00Z"), &facet);
+            assert_eq!(
+                before.unwrap().image.facets[&facet],
+                image("v2").facets[&facet]
+            );
+        }
+    }
+}

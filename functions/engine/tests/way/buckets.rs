@@ -226,3 +226,36 @@ async fn that_what_was_taken_away_on_purpose_is_back_a_person_is_told() {
     let record = world.record("late");
     assert_eq!(record.outcome.kind, OutcomeKind::Conflict, "{record:#?}");
 }
+
+#[tokio::test]
+async fn a_policy_that_locks_us_out_is_told_and_tried_again() {
+    let world = known().await;
+    crate::documents::put(&world, &text(&[ONE, TWO, "*"]));
+    let refused = |_: &World, _| {
+        let call = crate::world::call("GetBucketPolicy");
+        let class = undrift_engine::port::ErrorClass::Denied;
+        Some(crate::world::error(&call, class, "AccessDenied"))
+    };
+    *world.on_read.lock().unwrap() = Some(Box::new(refused));
+    for _ in 0..2 {
+        let ends = world.deliver(&[done("bad", 99, &[ONE, TWO, "*"])]).await;
+        assert!(matches!(
+            ends[..],
+            [undrift_engine::Disposition::Retry { .. }]
+        ));
+        let record = world.record("bad");
+        assert_eq!(
+            (record.outcome.kind, record.revision),
+            (OutcomeKind::Blocked, 1)
+        );
+        tick(&world, 60);
+    }
+    *world.on_read.lock().unwrap() = None;
+    world.deliver(&[done("bad", 99, &[ONE, TWO, "*"])]).await;
+    let record = world.record("bad");
+    assert_eq!(
+        (record.outcome.kind, record.revision),
+        (OutcomeKind::Reverted, 2)
+    );
+    assert_eq!(trusted(&world), [ONE, TWO]);
+}
