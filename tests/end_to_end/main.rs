@@ -13,6 +13,7 @@ mod controls;
 mod corpus;
 mod demo;
 mod documented;
+mod everyday;
 mod instances;
 mod local;
 mod malformed;

@@ -141,11 +141,7 @@ pub fn weigh_among(
             .filter(|l| l.makers.contains(&index))
             .collect();
         let mut doubts = BTreeMap::new();
-        let asked: Vec<&BundledPolicy> = match occurred.noticed {
-            Noticed::ByEvent => now.bundle.listening(occurred.change).collect(),
-            Noticed::Missed | Noticed::FirstSeen => now.bundle.policies.iter().collect(),
-        };
-        let mut assessments: Vec<Assessment> = asked
+        let mut assessments: Vec<Assessment> = asked(occurred, now)
             .into_iter()
             .filter(|p| p.policy.kind == resource.kind)
             .map(|policy| {
@@ -222,6 +218,14 @@ pub fn weigh_among(
     }
     own_taken(occurred, &mut changes, writes);
     Scales { changes, plan, act }
+}
+
+/// The policies that judge a change.
+fn asked<'c>(occurred: &Occurred<'c>, now: Circumstances<'c>) -> Vec<&'c BundledPolicy> {
+    match occurred.noticed {
+        Noticed::ByEvent => now.bundle.listening(occurred.change).collect(),
+        Noticed::Missed | Noticed::FirstSeen => now.bundle.policies.iter().collect(),
+    }
 }
 
 /// One of the changes made the resource: there was nothing before.

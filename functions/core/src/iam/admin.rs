@@ -63,7 +63,7 @@ pub(super) fn said(elements: &[Value], params: &Params, asked: IdentityVerdict) 
 }
 
 fn answer(documents: &[Document], asked: IdentityVerdict) -> Said {
-    let judged = identity(documents, None);
+    let judged = identity(documents, None, None);
     match (judged.verdict, asked) {
         (IdentityVerdict::Admin, _) | (IdentityVerdict::Privesc, IdentityVerdict::Privesc) => {
             Said::Yes(judged.why)

@@ -6,7 +6,7 @@ mod level;
 use serde::Serialize;
 
 pub(super) use self::level::Level;
-use self::level::{of, of_resources, only_transport};
+use self::level::{can_be_met, of, of_resources};
 use super::document::{Document, Effect, Listed, Statement, Test};
 use super::paths::{PATHS, Tier};
 use super::pattern::{Pattern, is_open};
@@ -51,12 +51,18 @@ pub struct Identity {
     pub ways: Vec<Way>,
 }
 
-/// Judges the documents that one identity has together, within its permissions boundary.
+/// Judges the documents that one identity of an account has together, within its permissions
+/// boundary.
 #[must_use]
-pub fn identity(documents: &[Document], boundary: Option<&Document>) -> Identity {
+pub fn identity(
+    documents: &[Document],
+    boundary: Option<&Document>,
+    account: Option<&str>,
+) -> Identity {
     let rights = Rights {
         documents,
         boundary,
+        own: account,
     };
     let mut ways: Vec<Way> = PATHS
         .iter()
@@ -199,6 +205,7 @@ const SAMPLES: [&str; 14] = [
 struct Rights<'d> {
     documents: &'d [Document],
     boundary: Option<&'d Document>,
+    own: Option<&'d str>,
 }
 
 impl Rights<'_> {
@@ -243,9 +250,9 @@ impl Rights<'_> {
     fn level(&self, name: &str, service: Option<&str>) -> Level {
         let within = self
             .boundary
-            .map_or(Level::Sure, |b| of(b.known(), name, service));
+            .map_or(Level::Sure, |b| of(b.known(), name, service, self.own));
         let known = self.documents.iter().flat_map(Document::known);
-        of(known, name, service).min(within)
+        of(known, name, service, self.own).min(within)
     }
 
     /// How surely everything is granted.
@@ -291,6 +298,7 @@ pub(super) fn sure_powers(documents: &[Document]) -> Level {
     let rights = Rights {
         documents,
         boundary: None,
+        own: None,
     };
     let powers = PATHS
         .iter()
@@ -308,7 +316,7 @@ pub(super) fn allows_all(documents: &[Document]) -> bool {
         let certain = s.tests.is_empty() && s.odd.is_none();
         all && certain
             && s.effect == Effect::Allow
-            && of_resources(&s.resources, "undrift:Probe", Effect::Allow) == Level::Sure
+            && of_resources(&s.resources, "undrift:Probe", Effect::Allow, None) == Level::Sure
     })
 }
 
@@ -339,7 +347,7 @@ fn takes_something(deny: &Statement) -> bool {
         Listed::Only(all) => all.iter().any(|a| is_real(a)),
         Listed::AllBut(_) | Listed::Unsaid => true,
     };
-    real && !only_transport(&deny.tests, Effect::Deny) && !deny.tests.iter().any(Test::never_holds)
+    real && !can_be_met(&deny.tests, Effect::Deny) && !deny.tests.iter().any(Test::never_holds)
 }
 
 /// The first of a document's ways that leads there by itself, in words.

@@ -81,6 +81,7 @@ impl Line {
     /// # Errors
     /// If it isn't JSON, or neither a document nor an object with one.
     pub fn parse(text: &str, otherwise: &Self) -> Result<Self, Unread> {
+        let text = text.trim_start_matches('\u{feff}');
         let value = super::json::parse(text).map_err(|e| {
             if e.is_eof() {
                 Unread::Unfinished
@@ -93,6 +94,13 @@ impl Line {
         if is_document {
             return Ok(Self {
                 policy: value,
+                ..otherwise.clone()
+            });
+        }
+        // What `aws s3api get-bucket-policy` and its like print.
+        if let Some(policy @ Value::String(_)) = members.and_then(|m| m.get("Policy")) {
+            return Ok(Self {
+                policy: policy.clone(),
                 ..otherwise.clone()
             });
         }
@@ -145,6 +153,7 @@ impl Line {
             return Ok(super::words::explain_identity(
                 &documents,
                 boundary.as_ref(),
+                self.account.as_deref(),
             ));
         }
         let document = Document::read(&self.policy)?;
@@ -193,7 +202,7 @@ impl Line {
                 return self.answer(json!(IdentityVerdict::CannotTell), Vec::new(), Some(why));
             }
         };
-        let judged = identity(&documents, boundary.as_ref());
+        let judged = identity(&documents, boundary.as_ref(), self.account.as_deref());
         let place = |document: &usize, statement: &usize| {
             let name = documents.get(*document).and_then(|d| d.name(*statement));
             match documents.len() {

@@ -239,6 +239,9 @@ pub(super) const PATHS: &[Path] = &[
         "states:StartExecution",
     ]),
     service(&["iam:PassRole", "codestar:CreateProject"]),
+    // CodeStar made the role itself, until it was closed in 2024.
+    service(&["codestar:CreateProjectFromTemplate"]),
+    service(&["codestar:CreateProject", "codestar:AssociateTeamMember"]),
     service(&["iam:PassRole", "codepipeline:CreatePipeline"]),
     service(&[
         "iam:PassRole",

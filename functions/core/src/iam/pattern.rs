@@ -238,6 +238,24 @@ impl Pattern {
     }
 }
 
+/// The fields of an ARN, at most six; a variable's name is in one of them, colons and all.
+pub(super) fn fields(arn: &str) -> Vec<&str> {
+    let (mut fields, mut from, mut inside) = (Vec::new(), 0, false);
+    for (at, byte) in arn.bytes().enumerate() {
+        match byte {
+            b'{' if arn.get(..at).is_some_and(|before| before.ends_with('$')) => inside = true,
+            b'}' => inside = false,
+            b':' if !inside && fields.len() < 5 => {
+                fields.extend(arn.get(from..at));
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    fields.extend(arn.get(from..));
+    fields
+}
+
 /// It has a part that stands for others, or that is only known when it is asked.
 pub(super) fn is_open(value: &str) -> bool {
     value.contains(['*', '?']) || value.contains("${")

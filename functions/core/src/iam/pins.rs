@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::document::{Test, Version};
 use super::keys::{Tells, limits, tells};
 use super::operator::{Base, range};
-use super::pattern::{Part, Pattern, is_open};
+use super::pattern::{Part, Pattern, fields, is_open};
 use super::provider;
 use super::{Item, Situation};
 use crate::net::{Ipv4Set, Ipv6Set};
@@ -150,7 +150,7 @@ impl<'t> Pin<'t> {
         let pattern = match base {
             Base::Like => Pattern::of(value),
             Base::Equals | Base::EqualsIgnoreCase => Pattern::literal(value),
-            Base::Arn => return names_arn(value),
+            Base::Arn => return tells(key) == Tells::Arn && names_arn(value),
             _ => return false,
         };
         let head = pattern.head();
@@ -167,9 +167,14 @@ impl<'t> Pin<'t> {
             Tells::Arn => {
                 let account = head.split(':').nth(4).unwrap_or_default();
                 let after = head.split(':').count() > 5;
-                let bucket =
-                    base == Base::Like && names_arn(value) && value.starts_with("arn:aws:s3:");
-                pattern.is_fixed() || (after && !account.is_empty()) || bucket
+                // Where a `*` may stand for several fields, only what has no colons in its name
+                // tells whose it is.
+                let whole = base == Base::Like
+                    && key == "aws:sourcearn"
+                    && names_arn(value)
+                    && ["s3", "sns", "sqs", "events"]
+                        .contains(&fields(value).get(2).copied().unwrap_or_default());
+                pattern.is_fixed() || (after && !account.is_empty()) || whole
             }
             Tells::Anybody if is_provider_key(key, situation) => provider::names(key, &pattern),
             Tells::Anybody
@@ -211,6 +216,11 @@ impl<'t> Pin<'t> {
         values.map(item).collect()
     }
 
+    /// It says which way a call takes, whoever calls.
+    pub(super) fn is_of_path(self) -> bool {
+        self.test.key.starts_with("s3:dataaccesspoint")
+    }
+
     /// It says of which account or ARN a caller itself is, not on whose behalf a service calls.
     pub(super) fn is_of_caller(self) -> bool {
         matches!(
@@ -229,10 +239,13 @@ pub(super) fn names_arn(value: &str) -> bool {
     if !is_open(value) {
         return true;
     }
-    let fields: Vec<&str> = value.splitn(6, ':').collect();
+    let fields = fields(value);
     let field = |n: usize| fields.get(n).copied().unwrap_or_default();
     // A bucket's name is one of a kind; its ARN has no account.
-    let bucket = field(2) == "s3" && fields.len() == 6 && !is_open(field(5));
+    let none = |n: usize| matches!(field(n), "" | "*");
+    let thing = field(5);
+    let bucket = field(2) == "s3" && none(3) && none(4) && !thing.is_empty();
+    let bucket = bucket && !is_open(thing) && !thing.contains(['/', ':']);
     let account = field(4);
     bucket || !account.is_empty() && !is_open(account)
 }

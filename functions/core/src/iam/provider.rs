@@ -3,7 +3,7 @@
 //! Source: IAM User Guide, "Identity-provider controls for shared OIDC providers", and each
 //! provider's own documentation of its subjects.
 
-use super::pattern::{Meet, Pattern};
+use super::pattern::{Meet, Part, Pattern};
 use super::pins::fixed_up_to;
 
 /// Which claim says whose, and how.
@@ -171,12 +171,51 @@ pub(super) fn strangers(key: &str, value: &Pattern) -> Option<String> {
         return None;
     }
     let until = char::from(*until);
-    // A stranger chooses its own names, and whatever comes after them.
-    let template = Pattern::of(&format!("{head}?*{until}?*"));
-    let Meet::At(text) = value.meet(&template) else {
-        return None;
+    // A stranger chooses its own names, and much of what comes after them.
+    let after: &[&str] = if head == &"repo:" {
+        &[
+            ":ref:refs/heads/?*",
+            ":environment:?*",
+            ":pull_request",
+            ":ref:refs/tags/?*",
+        ]
+    } else {
+        &["?*", ""]
     };
-    let owner = text.strip_prefix(head)?.split(until).next()?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    owner.bytes().all(plain).then_some(text)
+    let names = [
+        ("zz-stranger", "zz-probe"),
+        ("zz-stranger", "?*"),
+        ("?*", "zz-probe"),
+        ("?*", "?*"),
+    ];
+    let templates = names.iter().flat_map(|(owner, name)| {
+        let before = format!("{head}{owner}{until}{name}");
+        after.iter().map(move |after| format!("{before}{after}"))
+    });
+    // What it writes itself: the owner that it names is none of a stranger's choice.
+    let written: Vec<u8> = value
+        .0
+        .iter()
+        .map(|part| match part {
+            Part::Is(byte) => *byte,
+            Part::One | Part::Many => b' ',
+        })
+        .collect();
+    let written = String::from_utf8_lossy(&written).into_owned();
+    templates
+        .filter_map(|template| match value.meet(&Pattern::of(&template)) {
+            Meet::At(text) => Some((template, text)),
+            Meet::Never | Meet::Unsure => None,
+        })
+        .find(|(template, text)| {
+            let rest = text.strip_prefix(head).unwrap_or_default();
+            let owner = rest.split(until).next().unwrap_or_default();
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+            // Names have no colon in them: GitHub writes them otherwise.
+            let colons = |text: &str| text.matches(':').count();
+            let odd = head == &"repo:" && colons(text) != colons(template);
+            let own = !owner.is_empty() && owner.bytes().all(plain);
+            own && !odd && !written.contains(&format!("{owner}{until}"))
+        })
+        .map(|(_, text)| text)
 }

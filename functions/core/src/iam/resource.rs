@@ -175,7 +175,16 @@ impl<'d> Judge<'d> {
         let by = |call: &str| !trust || allows(&self.statement.actions, call);
         let shown = brief(name);
         match kind {
-            "AWS" if !by("sts:AssumeRole") => Stand::Nobody,
+            "AWS" if !by("sts:AssumeRole") => {
+                let tokens = by("sts:AssumeRoleWithWebIdentity") || by("sts:AssumeRoleWithSAML");
+                if name == "*" && tokens {
+                    let why =
+                        "AWS doesn't document whether `*` is whoever brings a provider's token";
+                    Stand::CannotTell(why.to_owned())
+                } else {
+                    Stand::Nobody
+                }
+            }
             "AWS" if name == "*" => self.everybody("everybody", limits),
             "AWS" if is_open(name) => {
                 let account = name.split(':').nth(4).unwrap_or(name);
@@ -330,23 +339,26 @@ impl<'d> Judge<'d> {
                 }
             }
         }
-        let mut conjuncts: Vec<Vec<Item>> = limits
-            .iter()
-            .filter(|l| l.keeps_out(situation))
-            .map(|l| l.items(situation))
-            .collect();
+        let holding = limits.iter().filter(|l| l.keeps_out(situation));
+        let (paths, callers): (Vec<_>, Vec<_>) = holding.partition(|l| l.is_of_path());
+        let mut conjuncts: Vec<Vec<Item>> = callers.iter().map(|l| l.items(situation)).collect();
         conjuncts.push(vec![who.clone()]);
-        let mut strangers = Vec::new();
-        for items in &conjuncts {
-            let trusted: Vec<Option<bool>> = items.iter().map(|i| situation.trusts(i)).collect();
-            if trusted.iter().all(|t| *t == Some(true)) {
+        let trusted = |items: &[Item]| items.iter().all(|i| situation.trusts(i) == Some(true));
+        let foreign = |items: &[Item]| -> Vec<String> {
+            let foreign = items.iter().filter(|i| situation.trusts(i) == Some(false));
+            foreign.map(ToString::to_string).collect()
+        };
+        if conjuncts.iter().any(|items| trusted(items)) {
+            return Stand::Inside;
+        }
+        let mut strangers: Vec<String> = conjuncts.iter().flat_map(|i| foreign(i)).collect();
+        // Whoever is known for a stranger is one by whatever way he comes.
+        let paths: Vec<Vec<Item>> = paths.iter().map(|l| l.items(situation)).collect();
+        if strangers.is_empty() {
+            if paths.iter().any(|items| trusted(items)) {
                 return Stand::Inside;
             }
-            let foreign = items
-                .iter()
-                .zip(&trusted)
-                .filter(|(_, t)| **t == Some(false));
-            strangers.extend(foreign.map(|(item, _)| item.to_string()));
+            strangers = paths.iter().flat_map(|i| foreign(i)).collect();
         }
         if strangers.is_empty() {
             Stand::Inside

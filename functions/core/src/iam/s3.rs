@@ -55,6 +55,17 @@ pub struct Grantee {
     /// A group's address.
     #[serde(default, rename = "URI")]
     pub uri: Option<String>,
+    /// An account's canonical id.
+    #[serde(default, rename = "ID")]
+    pub id: Option<String>,
+}
+
+/// Who owns the bucket, as `GetBucketAcl` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Owner {
+    /// Its canonical id.
+    #[serde(rename = "ID")]
+    pub id: String,
 }
 
 /// A grant of an access control list, as `GetBucketAcl` shows it.
@@ -81,6 +92,8 @@ impl AclGrant {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Bucket {
+    /// Who owns it. Without it nobody in the list is known for a stranger.
+    pub owner: Option<Owner>,
     /// The access control list.
     pub grants: Vec<AclGrant>,
     /// Object ownership.
@@ -106,6 +119,8 @@ pub struct Exposure {
     pub raw_policy: ResourceVerdict,
     /// The list as it stands lets everybody in.
     pub raw_acl_public: bool,
+    /// The list, as ownership leaves it, lets other accounts in.
+    pub acl_cross_account: bool,
     /// What hides what stands there. Without it the bucket is exposed again.
     pub hidden_by: Vec<String>,
 }
@@ -136,6 +151,13 @@ impl Bucket {
         }
         let restricted = on("RestrictPublicBuckets", &|b| b.restrict_public_buckets);
         let acl_public = raw_acl_public && ignored.is_empty();
+        let is_foreign = |g: &AclGrant| {
+            let owner = self.owner.as_ref().map(|o| &o.id);
+            owner.is_some() && g.grantee.id.is_some() && g.grantee.id.as_ref() != owner
+        };
+        // Blocks are about the public alone.
+        let acl_cross_account = self.grants.iter().any(is_foreign)
+            && self.object_ownership != ObjectOwnership::BucketOwnerEnforced;
         let cut = policy == ResourceVerdict::Public && !restricted.is_empty();
         // What it grants to others is cut off with it.
         let in_effect = if cut {
@@ -151,15 +173,16 @@ impl Bucket {
             hidden_by.extend(restricted);
         }
         Exposure {
-            effective: if acl_public {
-                ResourceVerdict::Public
-            } else {
-                in_effect
+            effective: match (acl_public, acl_cross_account) {
+                (true, _) => ResourceVerdict::Public,
+                (false, true) => in_effect.max(ResourceVerdict::CrossAccount),
+                (false, false) => in_effect,
             },
             policy: in_effect,
             acl_public,
             raw_policy: policy,
             raw_acl_public,
+            acl_cross_account,
             hidden_by,
         }
     }
@@ -181,13 +204,15 @@ mod tests {
     }
 
     fn bucket() -> impl Strategy<Value = Bucket> {
-        let uri = prop::sample::select(vec![
-            None,
-            Some("http://acs.amazonaws.com/groups/global/AllUsers"),
-            Some("http://acs.amazonaws.com/groups/global/AuthenticatedUsers"),
-            Some("http://acs.amazonaws.com/groups/s3/LogDelivery"),
+        let group = |name: &str| Some(format!("http://acs.amazonaws.com/groups/{name}"));
+        let grantee = prop::sample::select(vec![
+            (None, Some("own")),
+            (None, Some("other")),
+            (group("global/AllUsers"), None),
+            (group("global/AuthenticatedUsers"), None),
+            (group("s3/LogDelivery"), None),
         ]);
-        let grants = prop::collection::vec(uri, 0..3);
+        let grants = prop::collection::vec(grantee, 0..3);
         let ownership = prop::sample::select(vec![
             ObjectOwnership::BucketOwnerEnforced,
             ObjectOwnership::BucketOwnerPreferred,
@@ -195,11 +220,15 @@ mod tests {
         ]);
         (grants, ownership, block(), block(), any::<bool>()).prop_map(
             |(grants, object_ownership, own, account, organization)| Bucket {
+                owner: Some(Owner {
+                    id: "own".to_owned(),
+                }),
                 grants: grants
                     .into_iter()
-                    .map(|uri| AclGrant {
+                    .map(|(uri, id)| AclGrant {
                         grantee: Grantee {
-                            uri: uri.map(str::to_owned),
+                            uri,
+                            id: id.map(str::to_owned),
                         },
                         permission: "READ".to_owned(),
                     })
@@ -219,6 +248,29 @@ mod tests {
             ResourceVerdict::CannotTell,
             ResourceVerdict::Public,
         ])
+    }
+
+    #[test]
+    fn who_is_foreign_in_a_list() {
+        let shown = |owner: bool, ownership: &str, to: &str| -> Bucket {
+            let mut bucket = serde_json::json!({"ObjectOwnership": ownership, "Grants": [
+                {"Grantee": {"ID": "own", "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"},
+                {"Grantee": {"ID": to, "Type": "CanonicalUser"}, "Permission": "READ"}]});
+            if owner {
+                bucket["Owner"] = serde_json::json!({"ID": "own", "DisplayName": "o"});
+            }
+            serde_json::from_value(bucket).unwrap()
+        };
+        let effective = |b: Bucket| b.exposure(ResourceVerdict::NotPublic).effective;
+        let foreign = ResourceVerdict::CrossAccount;
+        assert_eq!(effective(shown(true, "ObjectWriter", "other")), foreign);
+        for fine in [
+            shown(true, "ObjectWriter", "own"),
+            shown(true, "BucketOwnerEnforced", "other"),
+            shown(false, "ObjectWriter", "other"),
+        ] {
+            assert_eq!(effective(fine), ResourceVerdict::NotPublic);
+        }
     }
 
     proptest! {

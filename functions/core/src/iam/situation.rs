@@ -18,12 +18,20 @@ impl Service {
     #[must_use]
     pub fn of(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
+        // Types as CloudFormation and Terraform name them: `AWS::SQS::Queue`, `aws_sqs_queue`.
+        let own = name
+            .strip_prefix("aws::")
+            .and_then(|rest| rest.split("::").next())
+            .or_else(|| name.strip_prefix("aws_")?.split('_').next());
         // Some call it otherwise than its actions do.
-        Self(match name.as_str() {
-            "efs" => "elasticfilesystem".to_owned(),
-            "opensearch" => "es".to_owned(),
-            "eventbridge" => "events".to_owned(),
-            _ => name,
+        Self(match own.unwrap_or(&name) {
+            "efs" | "elasticfilesystem" => "elasticfilesystem".to_owned(),
+            "opensearch" | "elasticsearch" | "opensearchservice" => "es".to_owned(),
+            "eventbridge" | "cloudwatch_event" => "events".to_owned(),
+            "secrets-manager" => "secretsmanager".to_owned(),
+            "cloudwatch-logs" => "logs".to_owned(),
+            "backup-vault" => "backup".to_owned(),
+            other => other.to_owned(),
         })
     }
 

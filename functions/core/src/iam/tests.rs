@@ -373,7 +373,7 @@ fn who_is_an_administrator() {
             policy(
                 json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}),
             ),
-            "?",
+            "+",
         ),
         (
             policy(

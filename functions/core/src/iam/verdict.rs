@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::attack::Budget;
 use super::document::{Document, Effect, Listed, Statement, Who, brief};
 use super::operator::Base;
+use super::pins::Pin;
 use super::request::Request;
 use super::resource::{Stand, stand};
 use super::{Situation, provider};
@@ -114,7 +115,7 @@ pub fn resource(document: &Document, situation: &Situation) -> Resource {
                 grants.push(grant(GrantVerdict::Public, vec![who], why, Some(*request)));
             }
         }
-        for (verdict, who, why) in beside(statement, situation) {
+        for (verdict, who, why) in beside(document, statement, situation) {
             grants.push(grant(verdict, vec![who], why.to_owned(), None));
         }
     }
@@ -131,6 +132,7 @@ fn actions(statement: &Statement) -> Vec<String> {
 
 /// What is found beside the verdict.
 fn beside(
+    document: &Document,
     statement: &Statement,
     situation: &Situation,
 ) -> Vec<(GrantVerdict, String, &'static str)> {
@@ -148,13 +150,18 @@ fn beside(
                 && !t.operator.holds_absent(&t.values)
         })
     };
-    let guarded = asks(&[
+    let guards = [
         "aws:sourcearn",
         "aws:sourceaccount",
         "aws:sourceorgid",
         "aws:sourceorgpaths",
         "aws:sourceowner",
-    ]);
+    ];
+    // One that says whose: `arn:aws:s3:::*` is anybody's.
+    let guarded = statement.tests.iter().any(|t| {
+        let pin = Pin::of_allow(t, statement.asks_for(&t.key), document.version);
+        guards.contains(&t.key.as_str()) && pin.is_some_and(|p| p.keeps_out(situation))
+    });
     let mut all = Vec::new();
     let services = statement.tests.iter().any(|t| {
         let yes = |v: &String| v.eq_ignore_ascii_case("true");

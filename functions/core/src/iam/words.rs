@@ -68,7 +68,11 @@ pub fn explain_resource(document: &Document, situation: &Situation) -> Vec<Secti
 
 /// How the verdict on an identity's policies comes about.
 #[must_use]
-pub fn explain_identity(documents: &[Document], boundary: Option<&Document>) -> Vec<Section> {
+pub fn explain_identity(
+    documents: &[Document],
+    boundary: Option<&Document>,
+    account: Option<&str>,
+) -> Vec<Section> {
     let mut sections = Vec::new();
     for document in documents {
         for (place, read) in document.statements.iter().enumerate() {
@@ -85,7 +89,7 @@ pub fn explain_identity(documents: &[Document], boundary: Option<&Document>) -> 
             sections.push((heading, says));
         }
     }
-    let judged = identity(documents, boundary);
+    let judged = identity(documents, boundary, account);
     let ways: Vec<String> = judged
         .ways
         .iter()

@@ -249,7 +249,7 @@ pub fn may_be(made: &Element, standing: &Element) -> bool {
     let without = |element: &Element| {
         let mut substance = substance(element);
         let members = substance.as_object_mut();
-        let named = members.and_then(|m| Some((m.remove("Principal"), m.remove("NotPrincipal"))));
+        let named = members.map(|m| (m.remove("Principal"), m.remove("NotPrincipal")));
         (substance, named)
     };
     let ((made, by), (standing, _)) = (without(made), without(standing));

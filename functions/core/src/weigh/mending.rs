@@ -27,9 +27,8 @@ pub(super) fn hold_back(
         }
         let found = located.iter().find(|l| l.path == ruling.path);
         let why = match found.and_then(|l| l.before.as_ref()) {
-            Some(Some(_)) => continue,
             Some(None) if is_new => "it is new".to_owned(),
-            Some(None) => continue,
+            Some(_) => continue,
             None => format!("neither the record nor a kept image shows {}", ruling.path),
         };
         ruling.decision = Decision::Propose(Why::BeforeUnknown(why));

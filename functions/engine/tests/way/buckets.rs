@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use undrift_core::change::Change;
-use undrift_core::kind::{FacetName, Image, Kind};
+use undrift_core::kind::{FacetName, Kind};
 use undrift_core::policy::Policy;
 use undrift_core::record::{Cause, OutcomeKind};
 use undrift_engine::sweep::{Cursor, Explained};
@@ -28,7 +28,7 @@ pub(crate) fn put(world: &World, facet: &str, elements: &[Value]) {
     let name = FacetName::from(facet);
     let read = |e: &Value| undrift_s3::Bucket.element(&name, e).unwrap();
     let mut all = world.groups.lock().unwrap();
-    let image = all.entry(BUCKET.into()).or_insert_with(Image::default);
+    let image = all.entry(BUCKET.into()).or_default();
     image.texts.remove(&name);
     image
         .facets
@@ -74,7 +74,7 @@ async fn what_s3_shows_in_its_own_words_was_judged_all_the_same() {
         .await;
     // Somebody closes it, naming the owner by its id; a day later it is opened again.
     *world.now.lock().unwrap() = time(61);
-    put(&world, "acl", &[own.clone()]);
+    put(&world, "acl", std::slice::from_ref(&own));
     let by_id = json!({"bucketName": BUCKET, "x-amz-grant-full-control": "id=79a59df900b949e5"});
     world
         .deliver(&[asked("closed", 50, "PutBucketAcl", by_id)])

@@ -86,11 +86,14 @@ impl Attack<'_> {
                     .next()
                     .is_some_and(|s| s.eq_ignore_ascii_case(own))
             };
-            all.retain(is_own);
-            if all.is_empty() {
-                let some = format!("{own}:Probe");
-                all.extend(allows(&self.statement.actions, &some).then_some(some));
+            let own_ones: Vec<String> = all.iter().filter(|a| is_own(a)).cloned().collect();
+            let some = format!("{own}:Probe");
+            if !own_ones.is_empty() {
+                all = own_ones;
+            } else if allows(&self.statement.actions, &some) {
+                all = vec![some];
             }
+            // Otherwise its service has actions of another name.
         }
         all.truncate(6);
         all

@@ -22,6 +22,11 @@ impl Limit<'_> {
         self.pins.iter().all(|p| p.keeps_out(situation))
     }
 
+    /// It says which way a call takes, and nothing of the caller.
+    pub(super) fn is_of_path(&self) -> bool {
+        self.named.is_empty() && self.pins.iter().all(|p| p.is_of_path())
+    }
+
     pub(super) fn items(&self, situation: &Situation) -> Vec<Item> {
         let of_pins = self.pins.iter().flat_map(|p| p.items(situation));
         of_pins.chain(self.named.iter().cloned()).collect()
