@@ -151,3 +151,40 @@ fn the_same_event_twice_is_one_and_old_ones_are_folded_in() {
     assert_eq!(value(&history, 59, "x"), Some(38));
     assert_eq!(value(&history, 100, "x"), Some(39));
 }
+
+/// What is known of an earlier one of the name says nothing, also where nothing is known of the new
+/// one; and what was made is known just before all else of its second.
+#[test]
+fn an_earlier_resource_of_the_name_is_forgotten() {
+    let earlier = History {
+        images: vec![DatedImage::read(image(&[("a", 1)]), at(0))],
+        ..History::default()
+    };
+    let seen = |effect| SeenChange::new("e".to_owned().try_into().unwrap(), at(10), effect);
+    let live = image(&[("b", 2)]);
+    let facet = FacetName::from("f");
+    let before = |history: &History, second| {
+        let past = history.before(&Plain, at(second), &facet);
+        past.map(|p| p.image)
+    };
+    assert_eq!(before(&earlier, 10), Some(image(&[("a", 1)])));
+    for effect in [Effect::Created(None), Effect::Deleted] {
+        let known = earlier.follow(&Plain, &live, at(20), &[seen(effect)]);
+        assert_eq!(before(&known.unwrap(), 15), None);
+    }
+    let made = seen(Effect::Created(Some(image(&[("c", 3)]))));
+    let once = std::slice::from_ref(&made);
+    let known = earlier.follow(&Plain, &live, at(20), once).unwrap();
+    assert_eq!(before(&known, 10), Some(image(&[("c", 3)])));
+    assert!(known.knows_made(at(10)) && !known.knows_made(at(11)));
+    let baseline = |second| Some(DatedImage::read(image(&[("d", 4)]), at(second)));
+    let with = |second| known.clone().with_baseline(baseline(second)).images.len();
+    assert_eq!(
+        with(5) + 1,
+        with(12),
+        "the earlier one's baseline is forgotten too"
+    );
+    // Its event once more brings nothing back.
+    let again = known.follow(&Plain, &live, at(30), once);
+    assert_eq!(again.map_or(0, |a| a.images.len()), 0);
+}
