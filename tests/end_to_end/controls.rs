@@ -35,6 +35,10 @@ trait Control {
     /// The live state alone tells that it is wrong.
     const SEEN: bool = true;
 
+    /// Makes what is in the account before anybody looks; no event tells of it.
+    async fn prepare(by: &Client) {
+        let _ = by;
+    }
     /// Makes one that is right, with neighbours of what will be spoilt; gives its id.
     async fn make(by: &Client, name: &str) -> String;
     /// Spoils it.
@@ -79,8 +83,10 @@ impl Stage {
         });
         let sandbox = Sandbox::deploy_in(C::REGION, deployment).await;
         let service = C::POLICY.split('-').next().unwrap().to_owned();
+        let admin = sandbox.account.admin();
+        C::prepare(&admin).await;
         Self {
-            admin: sandbox.account.admin(),
+            admin,
             maya: sandbox.user("maya").await,
             sandbox,
             service,

@@ -83,7 +83,10 @@ fn did(kind: &dyn Kind, change: &Change) -> (String, Vec<String>) {
     };
     let mut all: Vec<Vec<String>> = touched.iter().map(did).collect();
     all.dedup();
-    (ids.join(" "), all.concat())
+    let mut all = all.concat();
+    // In which order elements are kept says nothing.
+    all.sort();
+    (ids.join(" "), all)
 }
 
 #[test]
@@ -114,11 +117,9 @@ fn every_record_of_a_known_kind_is_routed_to_what_it_shows() {
             Ok(routed) => did(kinds().get(&routed[0].kind).unwrap(), &change),
             Err(_) => (String::new(), vec!["names nothing".to_owned()]),
         };
-        assert_eq!(
-            (resource, did),
-            (row.resource.clone(), row.did.clone()),
-            "{id}"
-        );
+        let mut wanted = row.did.clone();
+        wanted.sort();
+        assert_eq!((resource, did), (row.resource.clone(), wanted), "{id}");
     }
     assert_eq!(seen.len(), rows.len(), "a row is about no record");
 }
@@ -165,14 +166,10 @@ fn every_record_is_judged_as_a_person_would() {
 
 /// Records that are no violation once others of the corpus are known, since they name the same
 /// resource.
-const OVERTAKEN: [(&str, &str); 3] = [
+const OVERTAKEN: [(&str, &str); 2] = [
     (
         "panther-analysis-0a7dbb34f3",
         "the trail was made in the same second, and didn't log yet",
-    ),
-    (
-        "panther-analysis-5cadffd5ed",
-        "deleted in the second in which it was made and stopped",
     ),
     (
         "panther-analysis-ce659e3457",

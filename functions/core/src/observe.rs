@@ -1,16 +1,17 @@
 //! What is remembered of a resource between events: images, and the changes seen since. It is
 //! what later changes are judged against, in whatever order events come.
 
+mod compare;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use self::compare::{has_keys_of, has_texts_of, is_seen, is_written, says_all};
 use crate::judge::Likeness;
-use crate::kind::{
-    Before, Effect, Element, ElementPath, Facet, FacetName, Image, Kind, Target, Touch,
-};
+use crate::kind::{Before, Effect, Element, ElementPath, FacetName, Image, Kind, Target, Touch};
 use crate::name::EventId;
 
 /// How many images are kept. The newest one serves; older ones serve events that come late.
@@ -481,58 +482,12 @@ fn just_before(time: Timestamp) -> Timestamp {
     time - SignedDuration::from_secs(1)
 }
 
-/// What stands has every member of an element as it is.
-fn says_all(standing: Option<&Element>, element: &Element) -> bool {
-    let members = element.as_object().into_iter().flatten();
-    let mut members = members.peekable();
-    members.peek().is_some()
-        && members.all(|(name, value)| standing.and_then(|s| s.get(name)) == Some(value))
-}
-
-/// Every facet that the expected image knows is in the live one, element by element.
-fn is_seen(kind: &dyn Kind, expected: &Image, live: &Image) -> bool {
-    let substances = |facet: &FacetName, elements: &Facet| {
-        let substance = |e: &Element| kind.substance(facet, e).to_string();
-        let mut all: Vec<String> = elements.values().map(substance).collect();
-        all.sort_unstable();
-        all
-    };
-    expected.facets.iter().all(|(facet, elements)| {
-        live.facets
-            .get(facet)
-            .is_some_and(|seen| substances(facet, elements) == substances(facet, seen))
-    })
-}
-
 /// An image's one facet.
 pub(crate) fn of(image: &Image, facet: &FacetName) -> Image {
     let mut one = image.clone();
     one.facets.retain(|f, _| f == facet);
     one.texts.retain(|f, _| f == facet);
     one
-}
-
-fn has_keys_of(expected: &Image, live: &Image) -> bool {
-    expected.facets.iter().all(|(facet, elements)| {
-        live.facets
-            .get(facet)
-            .is_some_and(|seen| elements.keys().eq(seen.keys()))
-    })
-}
-
-/// Each element is, in all that Undrift can write, as it is in the live image.
-fn is_written(kind: &dyn Kind, expected: &Image, live: &Image) -> bool {
-    expected.elements().all(|(path, element)| {
-        let written = |e: &Element| kind.written(&path.facet, e);
-        live.get(&path).map(written) == Some(written(element))
-    })
-}
-
-fn has_texts_of(expected: &Image, live: &Image) -> bool {
-    let mut texts = live.texts.iter();
-    texts.all(|(facet, text)| {
-        !expected.facets.contains_key(facet) || expected.texts.get(facet) == Some(text)
-    })
 }
 
 /// The live image, in the facets that another one knows.

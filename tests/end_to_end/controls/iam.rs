@@ -246,15 +246,16 @@ impl Control for Member {
     const POLICY: &str = "iam-user-added-to-admin-group";
     const REGION: &str = "us-east-1";
 
-    async fn make(by: &Client, name: &str) -> String {
-        Self::group(by, "readers", READER).await;
-        // Nobody is in it yet, and how it came about is another control's matter.
-        let _ = by
-            .call("iam", "CreateGroup", json!({"GroupName": "admins"}))
-            .await;
+    /// How a group of administrators came about is another control's matter.
+    async fn prepare(by: &Client) {
+        call(by, "iam", "CreateGroup", json!({"GroupName": "admins"})).await;
         let input =
             json!({"GroupName": "admins", "PolicyName": "all", "PolicyDocument": statement("*")});
-        let _ = by.call("iam", "PutGroupPolicy", input).await;
+        call(by, "iam", "PutGroupPolicy", input).await;
+    }
+
+    async fn make(by: &Client, name: &str) -> String {
+        Self::group(by, "readers", READER).await;
         let name = format!("user-{name}");
         call(by, "iam", "CreateUser", json!({"UserName": name})).await;
         let id = format!("user/{name}");

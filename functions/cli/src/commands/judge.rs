@@ -103,6 +103,9 @@ fn open(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
     Ok(Box::new(BufReader::new(opened)))
 }
 
+/// How many findings of a document a table shows: an administrator has every way there is.
+const SHOWN: usize = 8;
+
 struct Judge<'s> {
     shell: &'s Shell,
     /// What is so where a line doesn't say.
@@ -180,7 +183,7 @@ impl Judge<'_> {
         if let Some(why) = answer.why.as_ref().filter(|_| !fine) {
             self.shell.line(format!("  {}", plain(why)))?;
         }
-        for grant in &answer.grants {
+        for grant in answer.grants.iter().take(SHOWN) {
             let text =
                 |name: &str| plain(grant.get(name).and_then(Value::as_str).unwrap_or_default());
             self.shell.line(format!(
@@ -188,6 +191,11 @@ impl Judge<'_> {
                 text("statement"),
                 text("why")
             ))?;
+        }
+        let more = answer.grants.len().saturating_sub(SHOWN);
+        if more > 0 {
+            let line = format!("  {FAINT}… and {more} more (`--output json` has all){FAINT:#}");
+            self.shell.line(line)?;
         }
         Ok(())
     }
