@@ -413,6 +413,15 @@ fn who_is_an_administrator() {
             "-",
         ),
         (json!({"policy": "arn:aws:iam::111122223333:policy/x"}), "?"),
+        // Anybody may call one so.
+        (
+            json!({"policy": "arn:aws:iam::111122223333:policy/AdministratorAccess"}),
+            "?",
+        ),
+        (
+            json!({"policy": "arn:aws:iam::111122223333:policy/x:iam::aws:/AdministratorAccess"}),
+            "?",
+        ),
         (json!({"group": "g"}), "?"),
         (json!({"group": "g", "policies": []}), "-"),
         (

@@ -299,6 +299,23 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_its_root_in_every_partition() {
+        let of = |who: &str| {
+            let statement = json!({"Effect": "Allow", "Principal": {"AWS": who}, "Action": "*"});
+            let said = statements(&json!({"Statement": statement})).unwrap();
+            said.into_keys().collect::<Vec<_>>()
+        };
+        for partition in ["aws", "aws-cn", "aws-us-gov"] {
+            let root = format!("arn:{partition}:iam::111122223333:root");
+            assert_eq!(of(&root), of("111122223333"));
+        }
+        assert_ne!(
+            of("arn:aws:iam::111122223333:user/root"),
+            of("111122223333")
+        );
+    }
+
+    #[test]
     fn twins_are_both_kept() {
         let text = r#"{"Statement":[{"Sid":"A","Effect":"Allow"},{"Sid":"A","Effect":"Deny"},{"Effect":"Allow"},{"Effect":"Allow"}]}"#;
         assert_eq!(parse(text).unwrap().len(), 4);
