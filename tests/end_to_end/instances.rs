@@ -29,18 +29,24 @@ async fn set(client: &Client, id: &str, set: Value) {
         .unwrap();
 }
 
+/// A new instance.
+async fn launched(by: &Client, tokens: &str) -> String {
+    let image = by
+        .call("ec2", "RegisterImage", json!({"Name": "base"}))
+        .await;
+    let options =
+        json!({"HttpTokens": tokens, "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1});
+    let run = json!({"ImageId": text(&image.unwrap(), "/ImageId"), "MinCount": 1, "MaxCount": 1,
+        "MetadataOptions": options});
+    let ran = by.call("ec2", "RunInstances", run).await.unwrap();
+    text(&ran, "/Instances/0/InstanceId")
+}
+
 #[tokio::test]
 async fn tokens_are_required_again_and_other_options_stay() {
     let sandbox = Sandbox::start().await;
     let (admin, maya) = (sandbox.account.admin(), sandbox.user("maya").await);
-    let image = admin
-        .call("ec2", "RegisterImage", json!({"Name": "base"}))
-        .await
-        .unwrap();
-    let run = json!({"ImageId": text(&image, "/ImageId"), "MinCount": 1, "MaxCount": 1,
-        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}});
-    let ran = maya.call("ec2", "RunInstances", run).await.unwrap();
-    let id = text(&ran, "/Instances/0/InstanceId");
+    let id = launched(&maya, "required").await;
     // Whatever the record of the launch shows, an event on it makes Undrift look.
     next_second().await;
     set(&maya, &id, json!({"HttpTokens": "required"})).await;
@@ -70,14 +76,7 @@ async fn tokens_are_required_again_and_other_options_stay() {
 async fn for_a_launch_without_tokens_requiring_them_is_proposed() {
     let sandbox = Sandbox::start().await;
     let (admin, maya) = (sandbox.account.admin(), sandbox.user("maya").await);
-    let image = admin
-        .call("ec2", "RegisterImage", json!({"Name": "base"}))
-        .await
-        .unwrap();
-    let run = json!({"ImageId": text(&image, "/ImageId"), "MinCount": 1, "MaxCount": 1,
-        "MetadataOptions": {"HttpTokens": "optional", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}});
-    let ran = maya.call("ec2", "RunInstances", run).await.unwrap();
-    let id = text(&ran, "/Instances/0/InstanceId");
+    let id = launched(&maya, "optional").await;
     let is_it = |r: &Record| r.key.resource.id.as_str() == id;
     let record = sandbox.record(is_it).await;
     assert_eq!(record.outcome.kind, OutcomeKind::Proposed, "{record:?}");

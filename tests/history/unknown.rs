@@ -14,6 +14,22 @@ use crate::support::{
 
 const ADMIN: &str = "admin-ports";
 
+/// The shipped policies, if all of them needed this to be known.
+fn needing(needs: Option<Needs>) -> Bundle {
+    let mut documents = load(&root().join("policies")).unwrap().reverting();
+    for document in &mut documents.policies {
+        document.policy.needs = needs;
+    }
+    let policies = documents.enabled();
+    let bundle = Bundle::of(
+        &policies,
+        &documents.settings,
+        &documents.exemptions,
+        kinds(),
+    );
+    bundle.unwrap()
+}
+
 /// Who is let use a snapshot is taken out again, also where nobody saw whom it was shared with
 /// before; not where the policy wants that known.
 #[test]
@@ -29,18 +45,7 @@ fn what_needs_to_be_known_before_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = lines(folder.path(), &[shared]);
     let decided = |needs: Option<Needs>| {
-        let mut documents = load(&root().join("policies")).unwrap().reverting();
-        for document in &mut documents.policies {
-            document.policy.needs = needs;
-        }
-        let policies = documents.enabled();
-        let bundle = Bundle::of(
-            &policies,
-            &documents.settings,
-            &documents.exemptions,
-            kinds(),
-        );
-        let heard = replay_by(&bundle.unwrap(), std::slice::from_ref(&path), false);
+        let heard = replay_by(&needing(needs), std::slice::from_ref(&path), false);
         heard.of("a").outcomes[0].decision.clone()
     };
     assert_eq!(decided(None), Decision::Act);
@@ -112,18 +117,7 @@ fn what_a_policy_states_is_set_where_there_is_no_way_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = lines(folder.path(), &records);
         for needs in [None, Some(Needs::ExactBefore)] {
-            let mut documents = load(&root().join("policies")).unwrap().reverting();
-            for document in &mut documents.policies {
-                document.policy.needs = needs;
-            }
-            let policies = documents.enabled();
-            let bundle = Bundle::of(
-                &policies,
-                &documents.settings,
-                &documents.exemptions,
-                kinds(),
-            );
-            let heard = replay_by(&bundle.unwrap(), std::slice::from_ref(&path), false);
+            let heard = replay_by(&needing(needs), std::slice::from_ref(&path), false);
             let outcome = &heard.of(id).outcomes[0];
             let acts = exact || needs.is_none();
             let held = matches!(outcome.decision, Decision::Propose(Why::BeforeUnknown(_)));

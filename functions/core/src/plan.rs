@@ -168,14 +168,13 @@ impl Plan {
             image.set(&write.path, write.to.clone());
         }
         let view = Viewed::of(&image, &resource.account);
-        let shows = |facet: &FacetName| image.facets.contains_key(facet);
         for policy in now.bundle.of_kind(&resource.kind) {
             let found = findings(policy, kind, &view);
             wanted.retain(|w| {
                 let wrong = found.wrong.iter().any(|e| e.path == w.path);
                 let untold = |(path, _): &(Option<ElementPath>, String)| match path {
                     Some(path) => *path == w.path,
-                    None => !policy.hangs_on_hidden(kind, &shows),
+                    None => !policy.hangs_on_hidden(kind, &image),
                 };
                 !wrong && !found.untold.iter().any(untold)
             });
@@ -441,9 +440,8 @@ fn evidence(
     for policy in now.bundle.of_kind(&resource.kind) {
         let found = findings(policy, kind, &view);
         // Of what isn't shown nothing is written either.
-        let shows = |facet: &FacetName| image.facets.contains_key(facet);
         if let Some((None, why)) = found.untold.first()
-            && !policy.hangs_on_hidden(kind, &shows)
+            && !policy.hangs_on_hidden(kind, image)
         {
             return Err(format!("{}: {why}", policy.policy.id));
         }
@@ -472,8 +470,7 @@ pub fn holds(
     let view = Viewed::of(image, &resource.account);
     now.bundle.of_kind(&resource.kind).all(|policy| {
         let found = findings(policy, kind, &view);
-        let shows = |facet: &FacetName| image.facets.contains_key(facet);
-        let hidden = policy.hangs_on_hidden(kind, &shows);
+        let hidden = policy.hangs_on_hidden(kind, image);
         let mut untold = found.untold.iter();
         found.wrong.is_empty() && untold.all(|(path, _)| path.is_none() && hidden)
     })

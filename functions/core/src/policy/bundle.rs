@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Exemptions, Policy, Settings};
 use crate::change::Change;
 use crate::expression::{Expression, ExpressionError};
-use crate::kind::{FacetName, Kind, Kinds};
+use crate::kind::{FacetName, Image, Kind, Kinds};
 use crate::name::{EventName, EventSource, KindId, PolicyId};
 
 /// Why a bundle can't be used.
@@ -65,18 +65,14 @@ impl BundledPolicy {
     }
 
     /// It asks for a facet that isn't shown: what it says, nobody can know.
-    pub(crate) fn hangs_on_hidden(
-        &self,
-        kind: &dyn Kind,
-        shows: &dyn Fn(&FacetName) -> bool,
-    ) -> bool {
+    pub(crate) fn hangs_on_hidden(&self, kind: &dyn Kind, image: &Image) -> bool {
         let names = |facet: &str| {
             let mut after = self.policy.violation.split("state.").skip(1);
             let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
             after.any(|rest| rest.split(|c| !is_word(c)).next() == Some(facet))
         };
         let mut facets = kind.facets().iter();
-        facets.any(|facet| !shows(&FacetName::from(*facet)) && names(facet))
+        facets.any(|facet| !image.facets.contains_key(&FacetName::from(*facet)) && names(facet))
     }
 }
 
