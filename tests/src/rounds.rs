@@ -44,6 +44,11 @@ pub fn counted(sandbox: &Sandbox, role: &str, closing: &[String]) -> String {
             _ => rounds.push((call.ended, vec![name])),
         }
     }
+    // The pause switch's last value counts for half a minute: whether it is read anew now is
+    // chance. Where it is, it is beside the first look and costs no round.
+    if let Some((_, first)) = rounds.first_mut() {
+        first.retain(|name| name != "ssm:GetParameter");
+    }
     let mut out = String::new();
     let mut open = closing.len();
     for (index, (_, mut names)) in rounds.into_iter().enumerate() {
