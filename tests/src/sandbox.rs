@@ -9,8 +9,9 @@ use undrift_core::record::Record;
 use undrift_local::{Account, Client, Options, Queue};
 use undrift_stack::{Binaries, Deployment, Stack};
 
-/// How long the account may take to come to rest.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// How long the account may take to come to rest: longer than a message that a function failed on
+/// stays invisible.
+pub const PATIENCE: Duration = Duration::from_mins(4);
 
 static BINARIES: OnceCell<Binaries> = OnceCell::const_new();
 

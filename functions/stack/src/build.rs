@@ -1,11 +1,12 @@
 //! Builds the functions from this tree.
 
 use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 use undrift_local::{Account, Group};
 
@@ -84,7 +85,13 @@ impl Binaries {
             }
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped());
+        // On a terminal cargo draws its progress itself. Elsewhere its words are passed on: it would
+        // fail if nobody read them any more.
+        if !std::io::stderr().is_terminal() {
+            command.stderr(Stdio::piped());
+        }
         let mut cargo = Group::start(&mut command, account).map_err(BuildError::NoCargo)?;
+        let words = cargo.stderr().map(|words| tokio::spawn(pass_on(words)));
         let mut found = BTreeMap::new();
         if let Some(stdout) = cargo.stdout() {
             let mut lines = BufReader::new(stdout).lines();
@@ -93,6 +100,10 @@ impl Binaries {
             }
         }
         let status = cargo.wait().await.map_err(BuildError::NoCargo)?;
+        if let Some(words) = words {
+            // It ends with cargo; that it panicked would be told by itself.
+            let _ = words.await;
+        }
         if !status.success() {
             return Err(BuildError::Failed(status));
         }
@@ -116,6 +127,14 @@ impl Binaries {
     pub fn replace(mut self, function: &str, binary: PathBuf) -> Self {
         self.0.insert(function.to_owned(), binary);
         self
+    }
+}
+
+/// Passes cargo's words on, for whoever still reads them.
+async fn pass_on(words: impl AsyncRead + Unpin) {
+    let mut lines = BufReader::new(words).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
 }
 

@@ -118,7 +118,7 @@ async fn the_printed_commands_open_a_group_and_it_comes_back() {
         "who you: AuthorizeSecurityGroupIngress",
         "brought tcp/22 from 0.0.0.0/0 lets 3,702,258,688 IPv4 addresses of the internet reach tcp/22",
         "policy ec2-security-group-open-admin-ports (critical)",
-        "ms after the call was answered",
+        "s after the call was answered",
         "stayed tcp/443 from 0.0.0.0/0",
     ] {
         assert!(words.contains(part), "`{part}` is missing from\n{said}");
