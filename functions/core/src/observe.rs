@@ -99,7 +99,16 @@ pub struct Past {
     pub gapless: bool,
 }
 
+/// What the ids of Undrift's own changes begin with.
+pub const OWN: &str = "own:";
+
 impl SeenChange {
+    /// It is a change of Undrift's own.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.event.as_str().starts_with(OWN)
+    }
+
     /// A change as its event tells it.
     #[must_use]
     pub fn new(event: EventId, time: Timestamp, effect: Effect) -> Self {
@@ -173,7 +182,8 @@ impl SeenChange {
 impl History {
     /// The resource just before a moment: the newest image strictly older than it, with the
     /// changes since, as their own records tell them; without such an image, what these changes
-    /// alone tell. Changes of the very same second are not before each other.
+    /// alone tell. Changes of the very same second are not before each other, but Undrift's own are
+    /// before everybody's: what stands although Undrift took it away came after that.
     #[must_use]
     pub fn before(&self, kind: &dyn Kind, moment: Timestamp, facet: &FacetName) -> Option<Past> {
         let image = self
@@ -189,7 +199,8 @@ impl History {
         });
         let since = image.map_or(Timestamp::MIN, |i| i.since);
         let changes = self.changes.iter();
-        for change in changes.filter(|c| since <= c.time && c.time < moment) {
+        let is_before = |c: &&SeenChange| c.time < moment || (c.is_own() && c.time == moment);
+        for change in changes.filter(|c| since <= c.time).filter(is_before) {
             let known = past.get_or_insert_with(|| Past {
                 image: Image::default(),
                 as_of: change.time,

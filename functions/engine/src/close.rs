@@ -14,7 +14,6 @@ use undrift_core::weigh::{Scales, Weighed};
 
 use crate::look::Looked;
 use crate::port::{Accounted, Clock, Close, Closed, Cloud, Held, Journal, Observed, Switch};
-use crate::verify::OWN;
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine, Item};
 
@@ -273,8 +272,11 @@ fn late(item: &Item, draft: &Draft<'_>) -> Option<Outcome> {
         .touches_over(&replaced(item, draft.kind, history));
     let later = |own: bool, path: &ElementPath| {
         history.changes.iter().any(|c| {
-            let touched = c.touch(draft.kind, path).is_some();
-            touched && c.time > item.change.time && c.event.as_str().starts_with(OWN) == own
+            let since = match own {
+                true => c.time >= item.change.time,
+                false => c.time > item.change.time,
+            };
+            since && c.is_own() == own && c.touch(draft.kind, path).is_some()
         })
     };
     let was_there = |t: &&Touch| match t.before {

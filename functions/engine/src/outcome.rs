@@ -2,7 +2,7 @@
 
 use undrift_core::decide::Decision;
 use undrift_core::judge::{Viewed, findings};
-use undrift_core::kind::ElementPath;
+use undrift_core::kind::{ElementPath, Image};
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::Engine;
@@ -98,7 +98,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
     }
 
-    /// A policy that still finds one of the record's elements wrong.
+    /// A policy that still finds one of the record's elements wrong, and would not, had the plan
+    /// come out: what was wrong before the change already is put back as it was.
     fn still_wrong(
         &self,
         draft: &Draft<'_>,
@@ -106,8 +107,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         verified: &Verified,
     ) -> Option<String> {
         let seen = verified.seen.as_ref()?;
-        let writes = record.plan.as_ref()?.writes.iter();
-        let paths: Vec<_> = writes.map(|w| &w.path).collect();
+        let plan = record.plan.as_ref()?;
+        let paths: Vec<_> = plan.writes.iter().map(|w| &w.path).collect();
         let acted = record
             .rulings
             .iter()
@@ -117,13 +118,18 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let Some(policy) = policies.iter().find(|p| p.policy.id == ruling.policy) else {
                 continue;
             };
-            let wrong = findings(
-                policy,
-                draft.kind,
-                &Viewed::of(seen, &record.key.resource.account),
-            )
-            .wrong;
-            if wrong.iter().any(|e| paths.contains(&&e.path)) {
+            let account = &record.key.resource.account;
+            let wrong = |image: &Image| {
+                let found = findings(policy, draft.kind, &Viewed::of(image, account));
+                let paths_of = found.wrong.into_iter().map(|e| e.path);
+                paths_of.filter(|p| paths.contains(&p)).collect::<Vec<_>>()
+            };
+            let still = wrong(seen);
+            if still.is_empty() {
+                continue;
+            }
+            let older = wrong(&plan.desired(draft.live));
+            if still.iter().any(|path| !older.contains(path)) {
                 return Some(policy.policy.id.to_string());
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::kind::{Before, Effect, ElementPath, Image, Kind, Target, Touch};
 use undrift_core::name::EventId;
-use undrift_core::observe::SeenChange;
+use undrift_core::observe::{OWN, SeenChange};
 use undrift_core::plan::{Plan, fulfilled};
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
@@ -247,9 +247,9 @@ pub(crate) fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<El
         .collect()
 }
 
-/// Our own writes as a change: its event may come late, or never.
+/// Our own writes as a change, dated to the second as events are: its event may come late, or never.
 fn own_change(run: &Run, plan: &Plan, applied: &Applied) -> Option<SeenChange> {
-    let at = applied.at?;
+    let at = Timestamp::from_second(applied.at?.as_second()).ok()?;
     let written = plan
         .writes
         .iter()
@@ -267,6 +267,3 @@ fn own_change(run: &Run, plan: &Plan, applied: &Applied) -> Option<SeenChange> {
         Effect::Edited(touches.collect()),
     ))
 }
-
-/// What the ids of our own changes begin with.
-pub(crate) const OWN: &str = "own:";
