@@ -6,6 +6,7 @@ mod compare;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::{Bound, RangeBounds as _};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -253,15 +254,16 @@ impl History {
         (first.0, first.1, None)
     }
 
-    /// A change at or after a moment is known that made something else of an element.
+    /// A change since a moment is known that made something else of an element.
     pub(crate) fn knows_later(
         &self,
         kind: &dyn Kind,
         path: &ElementPath,
-        moment: Timestamp,
+        since: Bound<Timestamp>,
         made: &Element,
     ) -> bool {
-        let later = self.changes.iter().filter(|c| c.time >= moment);
+        let since = (since, Bound::Unbounded);
+        let later = self.changes.iter().filter(|c| since.contains(&c.time));
         later
             .filter_map(|c| c.touch(kind, path))
             .any(|t| match &t.after {

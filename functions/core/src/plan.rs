@@ -42,7 +42,7 @@ pub struct Shown {
 }
 
 impl Write {
-    fn new(
+    pub(crate) fn new(
         kind: &dyn Kind,
         path: ElementPath,
         from: Option<Element>,
@@ -82,6 +82,8 @@ pub enum WriteBy {
     Contain,
     /// A revert is being undone.
     Undo,
+    /// A person made it so in the moment in which Undrift wrote, and lost it by that.
+    GiveBack,
 }
 
 pub use undo::{Moved, UndoError, undo};

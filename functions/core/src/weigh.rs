@@ -1,6 +1,7 @@
 //! Judges, decides and plans for all changes of one resource at once.
 
 mod mending;
+mod overrun;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use crate::observe::History;
 use crate::plan::{Mend, Plan, Write, plan};
 use crate::policy::BundledPolicy;
 use mending::{hold_back, mend};
+use overrun::{give_back, overrun};
 use whole::{exposed, spelled, taken};
 
 /// One change, and what it did to the resource that is weighed.
@@ -60,6 +62,8 @@ pub struct Weighed {
     pub vanished: bool,
     /// Later changes took what it made away, or wrote over it.
     pub overtaken: bool,
+    /// What it made that Undrift wrote over in the same moment, without having seen it.
+    pub overrun: Vec<ElementPath>,
 }
 
 /// What came out for a resource.
@@ -192,6 +196,7 @@ pub fn weigh_among(
             assessments,
             rulings,
             decision,
+            overrun: Vec::new(),
         });
     }
     let taken = |index: usize, facets: &BTreeSet<FacetName>| {
@@ -210,11 +215,27 @@ pub fn weigh_among(
         ..mend(changes, act, kind, &taken, now)
     };
     let (plan, act) = planned(kind, resource, live, &located, &mut changes, &wanted, now);
+    let over = overrun(kind, live, (occurred, &spelled), history);
+    let given_back = if over.is_empty() || now.paused || (plan.is_some() && !act) {
+        None
+    } else {
+        give_back(kind, resource, live, (occurred, &over), plan.clone(), now)
+    };
+    let act = act || given_back.is_some();
+    let plan = given_back.or(plan);
     let writes = plan.as_ref().map_or(&[][..], |p| p.writes.as_slice());
     for weighed in &mut changes {
         weighed
             .own
             .retain(|path| writes.iter().any(|w| w.path == *path));
+    }
+    for one in over {
+        if let Some(weighed) = changes.get_mut(one.index) {
+            if writes.iter().any(|w| w.path == one.path) && !weighed.own.contains(&one.path) {
+                weighed.own.push(one.path.clone());
+            }
+            weighed.overrun.push(one.path);
+        }
     }
     own_taken(occurred, &mut changes, writes);
     Scales { changes, plan, act }

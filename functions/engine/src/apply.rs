@@ -8,7 +8,7 @@ use undrift_core::plan::{Plan, stands};
 use undrift_core::record::Sent;
 
 use crate::Engine;
-use crate::port::{CallError, Claim, Clock, Cloud, ErrorClass, Journal, Switch};
+use crate::port::{CallError, Claim, Clock, Cloud, ErrorClass, Journal, OwnCall, Switch};
 use crate::verify::Verified;
 use crate::way::Run;
 
@@ -35,6 +35,22 @@ pub(crate) struct Applied {
     pub(crate) met_others: bool,
     /// Time ran out with calls unsent.
     pub(crate) unfinished: bool,
+    /// Attempts that nobody answered: they may have been done, or be done yet.
+    unheard: Vec<OwnCall>,
+}
+
+impl Applied {
+    /// The calls that events of our own are known by.
+    pub(crate) fn own_calls(&self) -> Vec<OwnCall> {
+        let answered = self.sent.iter().filter_map(|s| {
+            Some(OwnCall {
+                operation: s.call.event_name(),
+                request_id: Some(s.request_id.clone()?),
+                at: s.at,
+            })
+        });
+        answered.chain(self.unheard.iter().cloned()).collect()
+    }
 }
 
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
@@ -77,6 +93,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let lease = run.deadline + crate::LEASE_MARGIN;
         for step in steps {
             let mut attempts = 0;
+            // An attempt before may have been done.
+            let mut unanswered = false;
             let error = loop {
                 if lease.duration_since(self.clock.now()) < ATTEMPT_NEEDS {
                     applied.unfinished = true;
@@ -99,7 +117,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                         break None;
                     }
                     Err(e) => match e.class {
-                        ErrorClass::Throttled | ErrorClass::Transient => {}
+                        ErrorClass::Throttled => {}
+                        ErrorClass::Transient => {
+                            unanswered = true;
+                            applied.unheard.push(OwnCall {
+                                operation: step.call.event_name(),
+                                request_id: None,
+                                at: at + ATTEMPT_NEEDS,
+                            });
+                        }
                         ErrorClass::Conflict if attempts < CONFLICT_ATTEMPTS => {}
                         _ => break Some((e, at)),
                     },
@@ -115,6 +141,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 error: Some(format!("{}: {}", error.code, error.message)),
             });
             match error.class {
+                // It was done by ourselves, as far as anybody can tell.
+                ErrorClass::Missing | ErrorClass::Already if unanswered => {
+                    applied.at = Some(at);
+                    applied.wrote.extend(step.writes.iter().cloned());
+                }
                 ErrorClass::Missing | ErrorClass::Already => applied.met_others = true,
                 _ => {
                     tracing::error!(resource = %run.resource, epoch = claim.epoch, error = %error, "a call failed");

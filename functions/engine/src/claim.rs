@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join3;
+use jiff::Timestamp;
 use undrift_core::decide::Decision;
 use undrift_core::kind::{Element, Image, Kind};
 use undrift_core::plan::{Plan, Write, stands};
@@ -11,7 +12,7 @@ use undrift_core::record::{Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
 use crate::close::{Draft, left_alone};
-use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, Release, Switch};
+use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, OwnCall, Release, Switch};
 use crate::verify::Verified;
 use crate::way::{Attempt, Run, all};
 use crate::{Disposition, Engine, LEASE_MARGIN};
@@ -46,7 +47,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 plan: work.plan.clone(),
                 records: work.records.iter().map(|(r, _)| r.clone()).collect(),
             }),
-            recent: before.map(|c| c.recent.clone()).unwrap_or_default(),
+            recent: recent(&draft, now),
         };
         let caps = caps(&draft);
         let second_look = async {
@@ -136,11 +137,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             .items
             .iter()
             .zip(&draft.scales.changes)
-            .filter(|(_, weighed)| !weighed.assessments.is_empty())
+            .filter(|(_, weighed)| !weighed.assessments.is_empty() || !weighed.overrun.is_empty())
             .map(|(item, weighed)| {
                 let outcome = Outcome::new(OutcomeKind::Pending, "claimed");
                 let mut record = self.record(run, item, weighed, draft, outcome);
-                if weighed.decision == Decision::Act {
+                if weighed.decision == Decision::Act || !weighed.overrun.is_empty() {
                     record.plan = Some(plan.only(&weighed.own));
                     record.left_alone = left_alone(draft.kind, draft.live, &plan);
                 }
@@ -240,6 +241,21 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             Attempt::Ended(all(&run.items, &retry))
         })
     }
+}
+
+/// The calls of our own that are remembered; with them those that a dead invocation may have sent.
+fn recent(draft: &Draft<'_>, now: Timestamp) -> Vec<OwnCall> {
+    let before = draft.looked.known.claim.as_ref();
+    let mut recent = before.map(|c| c.recent.clone()).unwrap_or_default();
+    let leftover = draft.leftover(now);
+    recent.extend(leftover.iter().flat_map(|held| {
+        held.plan.steps.iter().map(|step| OwnCall {
+            operation: step.call.event_name(),
+            request_id: None,
+            at: held.lease,
+        })
+    }));
+    recent
 }
 
 /// An element still stands as a write found it, in all that is judged: a description may change.

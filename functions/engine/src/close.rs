@@ -59,7 +59,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let mut close = Close::of(run.resource.clone());
         for (item, weighed) in draft.items.iter().zip(&draft.scales.changes) {
             ends.push((item.index, Disposition::Done));
-            if weighed.assessments.is_empty() {
+            if weighed.assessments.is_empty() && weighed.overrun.is_empty() {
                 continue;
             }
             let mut record = self.record_unacted(run, item, weighed, &draft);
@@ -83,7 +83,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         draft: &Draft<'_>,
     ) -> Record {
         let planned = draft.scales.plan.as_ref();
-        let outcome = late(item, draft).unwrap_or_else(|| unacted(weighed, planned.is_some()));
+        let outcome = if weighed.overrun.is_empty() {
+            // What a wrong change took away is back by right.
+            let found = weighed.assessments.iter().any(|a| !a.evidence.is_empty());
+            let late = (!found).then(|| late(item, draft)).flatten();
+            late.unwrap_or_else(|| unacted(weighed, planned.is_some()))
+        } else {
+            let why = "Undrift wrote over it in the moment it was made; see whether it is wanted";
+            Outcome::new(OutcomeKind::Conflict, why)
+        };
         let mut record = self.record(run, item, weighed, draft, outcome);
         record.plan = proposed(planned, weighed);
         record

@@ -3,6 +3,7 @@
 use undrift_core::decide::Decision;
 use undrift_core::judge::{Viewed, findings};
 use undrift_core::kind::{ElementPath, Image};
+use undrift_core::plan::WriteBy;
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::Engine;
@@ -51,6 +52,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 return Outcome::new(
                     OutcomeKind::Failed,
                     format!("written as planned, and {policy} still finds it wrong"),
+                );
+            }
+            if ours && plan.writes.iter().all(|w| w.by == WriteBy::GiveBack) {
+                return Outcome::new(
+                    OutcomeKind::Conflict,
+                    "Undrift wrote over it in the moment it was made; it is again as it was made",
                 );
             }
             let others = "somebody else put it back first";

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use undrift_core::change::Change;
 use undrift_core::kind::{Call, Image, ResourceRef};
 use undrift_core::name::{AccountId, EventId, KindId, Region, ResourceId};
 use undrift_core::observe::{DatedImage, History};
@@ -232,12 +233,33 @@ pub struct Held {
 /// A call of our own that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnCall {
-    /// The operation, as `eventName` will have it.
+    /// The operation, as `eventName` has it.
     pub operation: String,
-    /// AWS's id of the request.
-    pub request_id: String,
-    /// When.
+    /// AWS's id of the request; absent: it was never answered, or its sender died.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// When; of one without an id, the latest that it may have been.
     pub at: Timestamp,
+}
+
+/// How long before its latest time a call may have been sent whose answer nobody heard: the
+/// longest that a claim is held.
+const UNHEARD: SignedDuration = SignedDuration::from_secs(60);
+
+impl OwnCall {
+    /// The change is this call's.
+    #[must_use]
+    pub fn is_of(&self, change: &Change) -> bool {
+        match &self.request_id {
+            Some(id) => Some(id) == change.request_id.as_ref(),
+            None => {
+                let since = self.at - UNHEARD;
+                change.name.as_str() == self.operation
+                    && since <= change.time
+                    && change.time <= self.at
+            }
+        }
+    }
 }
 
 /// How many calls of our own a claim item remembers.

@@ -1,10 +1,10 @@
 //! Changes whose effect reads don't show: looked at again, put back, or closed by others.
 
 use jiff::SignedDuration;
-use undrift_core::decide::Circumstances;
+use undrift_core::decide::{Circumstances, Decision, Why};
 use undrift_core::kind::{Before, Effect, Image, Kind, ResourceRef, Target, Touch};
 use undrift_core::observe::History;
-use undrift_core::weigh::{Occurred, Scales, weigh};
+use undrift_core::weigh::{Noticed, Occurred, Scales, weigh};
 
 use crate::port::{Clock, Cloud, Journal, Switch};
 use crate::way::Run;
@@ -43,7 +43,16 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             .zip(&scales.changes)
             .map(|(item, w)| w.invisible && judged(item))
             .collect();
-        if !invisible.contains(&true) {
+        // What is only not known yet may be told by an event that is still on its way.
+        let untold: Vec<bool> = fresh
+            .iter()
+            .zip(&scales.changes)
+            .map(|(item, w)| {
+                let untold = matches!(w.decision, Decision::Propose(Why::BeforeUnknown(_)));
+                untold && item.noticed == Noticed::ByEvent && age(item) < SETTLES_AFTER
+            })
+            .collect();
+        if !invisible.contains(&true) && !untold.contains(&true) {
             let mut scales = scales;
             let found = (fresh.as_slice(), &mut scales);
             tell_overtaken(&run.resource, kind, live, found, history, now);
@@ -65,15 +74,17 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let mut back = Vec::new();
         let mut kept = Vec::new();
         let mut closed_by_others = Vec::new();
-        let vanished: Vec<bool> = scales.changes.iter().map(|w| w.vanished).collect();
-        for ((item, invisible), vanished) in fresh.into_iter().zip(invisible).zip(vanished) {
-            if invisible && is_young(&item) {
+        for ((item, invisible), untold) in fresh.into_iter().zip(invisible).zip(untold) {
+            if untold {
+                let why = "what was there before may be told yet";
+                back.push((item.index, young(age(&item), why)));
+            } else if invisible && is_young(&item) {
                 back.push((
                     item.index,
                     young(age(&item), "the change isn't visible yet"),
                 ));
             } else {
-                closed_by_others.push(invisible && vanished);
+                closed_by_others.push(invisible);
                 kept.push(item);
             }
         }
@@ -104,7 +115,9 @@ fn tell_overtaken(
         }
         let image = undrift_core::observe::after(kind, live, &item.effect);
         let one = [item.occurred()];
-        let would = weigh(kind, resource, &image, &one, history, now);
+        // As if nothing of what came later were known.
+        let then = history.until(item.change.time);
+        let would = weigh(kind, resource, &image, &one, &then, now);
         if let Some(would) = would.changes.into_iter().next() {
             weighed.assessments = would.assessments;
             weighed.rulings.clear();

@@ -12,7 +12,7 @@ use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record, Recor
 
 use crate::look::LookError;
 use crate::port::{
-    Claim, Claimed, Clock, Close, Cloud, Held, Journal, JournalError, OwnCall, Release, Switch,
+    Claim, Claimed, Clock, Close, Cloud, Held, Journal, JournalError, Release, Switch,
 };
 use crate::way::Run;
 use crate::{Engine, LEASE_MARGIN};
@@ -212,13 +212,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             held: None,
             ..claim
         };
-        free.recent.extend(applied.sent.iter().filter_map(|s| {
-            Some(OwnCall {
-                operation: s.call.operation.clone(),
-                request_id: s.request_id.clone()?,
-                at: s.at,
-            })
-        }));
+        free.recent.extend(applied.own_calls());
         let mut close = Close::of(run.resource.clone());
         close.release = Some(Release {
             nonce: run.nonce.clone(),

@@ -13,7 +13,7 @@ use crate::apply::Applied;
 use crate::claim::Work;
 use crate::close::Draft;
 use crate::outcome::{bystander, put_back, undone};
-use crate::port::{Claim, Clock, Close, Cloud, Journal, OwnCall, RECENT_CALLS, Release, Switch};
+use crate::port::{Claim, Clock, Close, Cloud, Journal, RECENT_CALLS, Release, Switch};
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine};
 
@@ -197,13 +197,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             ends.extend(index.map(|i| (i, end)));
             close.records.push(record);
         }
-        free.recent.extend(applied.sent.iter().filter_map(|s| {
-            Some(OwnCall {
-                operation: s.call.operation.clone(),
-                request_id: s.request_id.clone()?,
-                at: s.at,
-            })
-        }));
+        free.recent.extend(applied.own_calls());
         let surplus = free.recent.len().saturating_sub(RECENT_CALLS);
         free.recent.drain(..surplus);
         keep(run, draft, &plan, &applied, &verified, &mut close);

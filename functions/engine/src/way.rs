@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::Circumstances;
 use undrift_core::judge::Assessment;
 use undrift_core::kind::{Effect, Facet, Image, Kind, ResourceRef};
-use undrift_core::observe::{History, SeenChange};
+use undrift_core::name::EventId;
+use undrift_core::observe::{History, OWN, SeenChange};
 use undrift_core::policy::Exemptions;
 use undrift_core::record::{Outcome, OutcomeKind, Record};
 use undrift_core::weigh::{Occurred, weigh};
@@ -169,7 +170,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             scales,
             looked_at,
             decided_at: self.clock.now(),
-            observed: followed(run, kind, &live, &looked),
+            observed: self.followed(run, kind, &live, &looked),
             now,
         };
         if draft.must_claim(looked_at) {
@@ -281,7 +282,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 ends.push((item.index, Disposition::Done));
                 continue;
             }
-            if self.is_own(item, claim) {
+            if self.is_own(item, claim, false) {
                 ends.push((item.index, Disposition::Done));
                 continue;
             }
@@ -303,28 +304,48 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 
     /// The change is a call of our own: made by one of our roles, and a step that was recorded.
     /// One of our roles alone is not enough: that is an alarm, and judged as anybody's.
-    fn is_own(&self, item: &Item, claim: Option<&crate::port::Claim>) -> bool {
+    fn is_own(&self, item: &Item, claim: Option<&crate::port::Claim>, quietly: bool) -> bool {
         let principal = item.change.actor.principal.as_ref();
         if !principal.is_some_and(|p| self.own_roles.contains(p)) {
             return false;
         }
         let name = item.change.name.as_str();
         let recorded = claim.is_some_and(|c| {
-            let sent = c
-                .recent
-                .iter()
-                .any(|own| Some(&own.request_id) == item.change.request_id.as_ref());
+            let sent = c.recent.iter().any(|own| own.is_of(&item.change));
             let planned = c
                 .held
                 .as_ref()
                 .is_some_and(|h| h.plan.steps.iter().any(|s| s.call.event_name() == name));
             sent || planned
         });
-        if !recorded {
+        if !recorded && !quietly {
             tracing::error!(alarm = "own role, no record", event = %item.change.id, name,
                 resource = %item.key.resource, "a call under Undrift's own role matches no recorded step");
         }
         recorded
+    }
+
+    /// What is to be remembered after this look. Every event counts, also those that are not judged.
+    fn followed(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        live: &Image,
+        looked: &Looked,
+    ) -> Option<History> {
+        let claim = looked.known.claim.as_ref();
+        let seen = |item: &Item| {
+            let event = if self.is_own(item, claim, true) {
+                EventId::parse(&format!("{OWN}{}", item.change.id)).ok()
+            } else {
+                None
+            };
+            let event = event.unwrap_or_else(|| item.change.id.clone());
+            SeenChange::new(event, item.change.time, item.effect.clone())
+        };
+        let changes: Vec<SeenChange> = run.items.iter().map(seen).collect();
+        let history = &looked.known.observed.history;
+        history.follow(kind, live, looked.seen.at, &changes)
     }
 
     /// The resource doesn't exist.
@@ -386,18 +407,6 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 
 /// What has its end already, what is to be judged, and what is to be looked at again.
 type Sorted = (Vec<(usize, Disposition)>, Vec<Item>, Vec<(usize, Record)>);
-
-/// What is to be remembered after this look. Every event counts, also those that
-/// are not judged.
-fn followed(run: &Run, kind: &dyn Kind, live: &Image, looked: &Looked) -> Option<History> {
-    let changes: Vec<SeenChange> = run
-        .items
-        .iter()
-        .map(|i| SeenChange::new(i.change.id.clone(), i.change.time, i.effect.clone()))
-        .collect();
-    let history = &looked.known.observed.history;
-    history.follow(kind, live, looked.seen.at, &changes)
-}
 
 /// The items, each event once; and the places of the others, each beside its twin's.
 fn without_twins(items: Vec<Item>) -> (Vec<Item>, Vec<(usize, usize)>) {

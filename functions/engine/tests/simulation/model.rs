@@ -262,7 +262,15 @@ fn records(state: &State) -> Vec<String> {
         let told = !state.scenario.edits[*n].told.is_empty();
         match outcome(state, *n) {
             None if judged && told => wrong.push(format!("e{n} has no record")),
-            Some(kind) => wrong.extend(truth(log, *n, kind)),
+            Some(kind) => {
+                // What several made was taken back once, and is another's record.
+                let others = state.aws.events.keys().filter(|m| *m != n);
+                let elsewhere = others
+                    .filter(|m| outcome(state, **m) == Some(OutcomeKind::Reverted))
+                    .any(|m| made(state, *m).intersection(&made(state, *n)).next().is_some());
+                let back = is_taken_back(state, *n);
+                wrong.extend(truth(log, *n, (kind, elsewhere, back)));
+            }
             None => {}
         }
     }
@@ -270,7 +278,11 @@ fn records(state: &State) -> Vec<String> {
 }
 
 /// A record says that it was reverted where it was, and only there.
-fn truth(log: &[Written], n: usize, kind: OutcomeKind) -> Option<String> {
+fn truth(
+    log: &[Written],
+    n: usize,
+    (kind, elsewhere, back): (OutcomeKind, bool, bool),
+) -> Option<String> {
     let own = |w: &&Written| w.by == By::Person(n);
     let mut reverts = Vec::new();
     for (index, made) in log.iter().enumerate().filter(|(_, w)| own(w)) {
@@ -287,10 +299,11 @@ fn truth(log: &[Written], n: usize, kind: OutcomeKind) -> Option<String> {
         }
     }
     match kind {
-        OutcomeKind::Reverted if !is_taken_back(log, n) => {
+        OutcomeKind::Reverted if !back => {
             Some(format!("e{n} is told as reverted, and nothing of it was"))
         }
         OutcomeKind::Reverted | OutcomeKind::Conflict => None,
+        OutcomeKind::ClosedByOthers if elsewhere => None,
         _ => {
             let untold = reverts.iter().any(|(bad, again)| *bad && !again);
             untold.then(|| format!("e{n} was reverted, and is told as {}", kind.word()))
@@ -299,14 +312,23 @@ fn truth(log: &[Written], n: usize, kind: OutcomeKind) -> Option<String> {
 }
 
 /// Something that an edit made was taken away by Undrift, whoever may have made the same since.
-fn is_taken_back(log: &[Written], n: usize) -> bool {
-    let mut all = log.iter().enumerate();
-    all.any(|(index, made)| {
-        let mut later = log.iter().skip(index + 1);
-        made.by == By::Person(n)
-            && later.any(|w| {
-                let ours = matches!(w.by, By::Undrift { .. });
-                ours && w.element == made.element && w.before == made.after
-            })
+fn is_taken_back(state: &State, n: usize) -> bool {
+    let log = &state.aws.log;
+    let at = |w: &&Written| w.by == By::Person(n);
+    let since = log.iter().find(at).map_or(0, |w| w.at);
+    let made = made(state, n);
+    let mut ours = log.iter().filter(|w| matches!(w.by, By::Undrift { .. }));
+    ours.any(|w| {
+        let was = w.before.clone().unwrap_or_default();
+        w.at >= since && made.contains(&(w.element.clone(), was))
     })
+}
+
+/// What stood when an edit was done, as it wrote it.
+fn made(state: &State, n: usize) -> BTreeSet<(String, String)> {
+    if let What::Put(who) = &state.scenario.edits[n].what {
+        return who.iter().map(|w| (w.clone(), w.clone())).collect();
+    }
+    let own = state.aws.log.iter().filter(|w| w.by == By::Person(n));
+    own.filter_map(|w| Some((w.element.clone(), w.after.clone()?))).collect()
 }

@@ -113,9 +113,12 @@ async fn a_widened_rule_gets_back_what_it_was() {
 #[tokio::test]
 async fn without_an_image_from_before_a_widened_rule_is_proposed() {
     let world = World::with(&[("sgr-1", 22, WORLD)]);
-    world
-        .deliver(&[modified("m", 99, "sgr-1", 22, WORLD)])
-        .await;
+    // An event that tells what was there may still be on its way.
+    let widened = [modified("m", 99, "sgr-1", 22, WORLD)];
+    let ends = world.deliver(&widened).await;
+    assert!(matches!(ends[..], [Disposition::Retry { .. }]), "{ends:?}");
+    tick(&world, 10);
+    world.deliver(&widened).await;
     assert_eq!(world.rules(), ["22 0.0.0.0/0"]);
     assert!(world.sent().is_empty());
     let record = world.record("m");

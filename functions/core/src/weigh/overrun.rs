@@ -1,0 +1,189 @@
+//! What people did in the very moment in which Undrift wrote: between its last look and its call
+//! there is a round trip, and AWS has no conditional write for most things.
+
+use crate::decide::Circumstances;
+use crate::judge::{Viewed, findings};
+use crate::kind::{Before, Effect, Element, ElementPath, Image, Kind, ResourceRef, Target, Touch};
+use crate::observe::{History, SeenChange, after};
+use crate::plan::{Plan, Write, WriteBy};
+
+use super::Occurred;
+use super::whole::Spelled;
+
+/// An element as a person made it, which Undrift wrote over without having seen it.
+pub(super) struct Overrun {
+    /// Whose.
+    pub(super) index: usize,
+    /// Where.
+    pub(super) path: ElementPath,
+    /// What the person made of it.
+    made: Option<Element>,
+}
+
+/// Finds what changes made, and calls of Undrift's own of the same second or later took away
+/// without planning to. Whatever else may have touched it since, by anybody, is another story.
+pub(super) fn overrun(
+    kind: &dyn Kind,
+    live: &Image,
+    (occurred, spelled): (&[Occurred<'_>], &[Spelled<'_>]),
+    history: &History,
+) -> Vec<Overrun> {
+    let mut all = Vec::new();
+    for (index, (one, (touches, _))) in occurred.iter().zip(spelled).enumerate() {
+        let time = one.change.time;
+        let since = history.changes.iter().filter(|c| c.time >= time);
+        let since: Vec<&SeenChange> = since.filter(|c| c.event != one.change.id).collect();
+        if !since.iter().any(|c| c.is_own()) {
+            continue;
+        }
+        let beside = occurred.iter().enumerate();
+        let beside = beside.filter(|(i, o)| *i != index && o.change.time >= time);
+        let batch: Vec<&Effect> = beside.map(|(_, o)| o.effect).collect();
+        for touch in touches.iter() {
+            let Target::Key(key) = &touch.target else {
+                continue;
+            };
+            for facet in &touch.facets {
+                let path = ElementPath {
+                    facet: facet.clone(),
+                    key: key.clone(),
+                };
+                let others = since.iter().filter(|c| !c.is_own()).map(|c| &c.effect);
+                let mut others = others.chain(batch.iter().copied());
+                let is_others = others.any(|e| touches_it(e, &path));
+                let mut own = since.iter().filter(|c| c.is_own());
+                if !is_others && own.any(|own| is_written_over(kind, live, &path, touch, own)) {
+                    all.push(Overrun {
+                        index,
+                        path,
+                        made: touch.after.clone(),
+                    });
+                }
+            }
+        }
+    }
+    all
+}
+
+fn touches_it(effect: &Effect, path: &ElementPath) -> bool {
+    match effect {
+        Effect::Replaced(by) => by.facets.contains_key(&path.facet),
+        Effect::Edited(touches) => touches.iter().any(|t| {
+            let is_it = match &t.target {
+                Target::Key(key) => *key == path.key,
+                Target::Like(_) => true,
+            };
+            t.facets.contains(&path.facet) && is_it
+        }),
+        Effect::Created(_) | Effect::Deleted | Effect::Unclear(_) => true,
+    }
+}
+
+/// The element stands as a call of Undrift's own left it, and that knew nothing of what a person had
+/// made of it.
+fn is_written_over(
+    kind: &dyn Kind,
+    live: &Image,
+    path: &ElementPath,
+    touch: &Touch,
+    own: &SeenChange,
+) -> bool {
+    let substance = |e: &Element| kind.substance(&path.facet, e);
+    let same = |a: Option<&Element>, b: Option<&Element>| a.map(substance) == b.map(substance);
+    let stands = live.get(path);
+    if !live.facets.contains_key(&path.facet) || same(stands, touch.after.as_ref()) {
+        return false;
+    }
+    let Effect::Edited(planned) = &own.effect else {
+        return false;
+    };
+    let mut planned = planned.iter().filter(|t| t.facets.contains(&path.facet));
+    let target = Target::Key(path.key.clone());
+    if let Some(known) = planned.clone().find(|t| t.target == target) {
+        let knew = match &known.before {
+            Before::Was(e) => same(Some(e), touch.after.as_ref()),
+            Before::Absent => touch.after.is_none(),
+            Before::Existed | Before::Unknown => true,
+        };
+        return !knew && same(stands, known.after.as_ref());
+    }
+    // A document that was written as a whole has it as it was before the person's change.
+    let was = match &touch.before {
+        Before::Was(e) => Some(e),
+        Before::Absent => None,
+        Before::Existed | Before::Unknown => return false,
+    };
+    kind.is_whole(&path.facet) && planned.next().is_some() && same(stands, was)
+}
+
+/// A plan that also gives back what was written over, but for what any policy finds wrong; with it
+/// the elements that it gives back. `None`: there is nothing to give back.
+pub(super) fn give_back(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    live: &Image,
+    (occurred, overrun): (&[Occurred<'_>], &[Overrun]),
+    plan: Option<Plan>,
+    now: Circumstances<'_>,
+) -> Option<Plan> {
+    let mut plan = plan.unwrap_or_default();
+    let is_free = |path: &ElementPath| !plan.writes.iter().any(|w| w.path == *path);
+    // What a wrong document took away is back, and stays.
+    let stays = |o: &Overrun| o.made.is_none() && is_wrong(kind, resource, live, occurred, o, now);
+    let mut back: Vec<Write> = overrun
+        .iter()
+        .filter(|o| is_free(&o.path) && !stays(o))
+        .map(|o| {
+            let (from, to) = (live.get(&o.path).cloned(), o.made.clone());
+            Write::new(kind, o.path.clone(), from, to, WriteBy::GiveBack)
+        })
+        .collect();
+    let mut image = plan.desired(live);
+    for write in &back {
+        image.set(&write.path, write.to.clone());
+    }
+    let view = Viewed::of(&image, &resource.account);
+    for policy in now.bundle.of_kind(&resource.kind) {
+        let found = findings(policy, kind, &view);
+        let untold = |path: &ElementPath| {
+            let mut untold = found.untold.iter().map(|(p, _)| p.as_ref());
+            untold.any(|p| p.is_none_or(|p| p == path))
+        };
+        back.retain(|w| {
+            let wrong = found.wrong.iter().any(|e| e.path == w.path);
+            w.to.is_none() || !(wrong || untold(&w.path))
+        });
+    }
+    if back.is_empty() {
+        return None;
+    }
+    plan.writes.append(&mut back);
+    let desired = plan.desired(live);
+    plan.steps = kind.steps(resource, live, &desired).ok()?;
+    Some(plan)
+}
+
+/// What the change made is wrong in the same facet, by any policy.
+fn is_wrong(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    live: &Image,
+    occurred: &[Occurred<'_>],
+    overrun: &Overrun,
+    now: Circumstances<'_>,
+) -> bool {
+    let Some(one) = occurred.get(overrun.index) else {
+        return false;
+    };
+    let made = after(kind, live, one.effect);
+    let wrong = |image: &Image| {
+        let view = Viewed::of(image, &resource.account);
+        let policies = now.bundle.of_kind(&resource.kind);
+        let found = policies.flat_map(|p| findings(p, kind, &view).wrong);
+        let paths = found.map(|e| e.path);
+        paths.collect::<Vec<_>>()
+    };
+    let older = wrong(live);
+    let mut new = wrong(&made).into_iter().filter(|p| !older.contains(p));
+    new.any(|path| path.facet == overrun.path.facet)
+}
