@@ -70,6 +70,10 @@ pub struct SeenChange {
     pub time: Timestamp,
     /// What it did.
     pub effect: Effect,
+    /// The last moment at which it may have taken effect, where that is later: calls of Undrift's own
+    /// are dated by their sending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// When it was looked at, a later change had altered what it made: nobody has judged it.
     #[serde(default)]
     pub superseded: bool,
@@ -117,8 +121,15 @@ impl SeenChange {
             event,
             time,
             effect,
+            until: None,
             superseded: false,
         }
+    }
+
+    /// The last moment at which it may have taken effect.
+    #[must_use]
+    pub fn latest(&self) -> Timestamp {
+        self.until.unwrap_or(self.time)
     }
 
     /// What it did to one element.
@@ -334,11 +345,12 @@ impl History {
             known.superseded &= change.is_superseded(kind, live);
             return;
         }
+        let is_anothers = self.is_anothers(kind, change, live);
         match &change.effect {
             Effect::Created(image) => self.made(change.time, image.as_ref()),
             Effect::Edited(_) | Effect::Replaced(_) => {
                 let later = self.changes.partition_point(|c| c.time <= change.time);
-                let superseded = change.is_superseded(kind, live);
+                let superseded = is_anothers || change.is_superseded(kind, live);
                 let change = SeenChange {
                     superseded,
                     ..change.clone()
@@ -348,6 +360,19 @@ impl History {
             Effect::Deleted => self.forget(change.time),
             Effect::Unclear(_) => {}
         }
+    }
+
+    /// Something stands as a change made it, although it is known to have been made something else
+    /// since: whoever made it so again is to be judged for it.
+    fn is_anothers(&self, kind: &dyn Kind, change: &SeenChange, live: &Image) -> bool {
+        let since = Bound::Excluded(change.time);
+        let mut standing = live.elements();
+        standing.any(|(path, stands)| {
+            let made = change.touch(kind, &path).and_then(|t| t.after);
+            let same =
+                |m: &Element| kind.substance(&path.facet, m) == kind.substance(&path.facet, stands);
+            made.is_some_and(|m| same(&m) && self.knows_later(kind, &path, since, &m))
+        })
     }
 
     /// What is known of an earlier resource of the same name says nothing of this one.

@@ -25,6 +25,8 @@ const PASSES: u32 = 3;
 pub(crate) struct Applied {
     /// Every call that was sent.
     pub(crate) sent: Vec<Sent>,
+    /// When the first call was sent.
+    pub(crate) began: Option<jiff::Timestamp>,
     /// When the last call succeeded.
     pub(crate) at: Option<jiff::Timestamp>,
     /// The elements that successful calls wrote.
@@ -101,6 +103,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     return;
                 }
                 attempts += 1;
+                applied.began.get_or_insert(self.clock.now());
                 let result = self.cloud.send(&step.call).await;
                 let at = self.clock.now();
                 match result {

@@ -281,7 +281,7 @@ fn late(item: &Item, draft: &Draft<'_>) -> Option<Outcome> {
     let later = |own: bool, path: &ElementPath| {
         history.changes.iter().any(|c| {
             let since = match own {
-                true => c.time >= item.change.time,
+                true => c.latest() >= item.change.time,
                 false => c.time > item.change.time,
             };
             since && c.is_own() == own && c.touch(draft.kind, path).is_some()

@@ -135,7 +135,7 @@ fn is_explained(kind: &dyn Kind, live: &Image, item: &Item, run: &Run, history: 
         let batch = run.items.iter().filter(|i| i.key != item.key);
         let batch = batch.map(|i| (i.change.time, &i.effect));
         let seen = history.changes.iter().filter(|c| c.event != item.change.id);
-        let seen = seen.map(|c| (c.time, &c.effect));
+        let seen = seen.map(|c| (c.latest(), &c.effect));
         batch.chain(seen).any(|(time, effect)| {
             let by = match effect {
                 Effect::Replaced(image) if time >= item.change.time => image,
@@ -145,7 +145,7 @@ fn is_explained(kind: &dyn Kind, live: &Image, item: &Item, run: &Run, history: 
         })
     };
     let others = run.items.iter().map(|i| (i.change.time, &i.effect));
-    let seen = history.changes.iter().map(|c| (c.time, &c.effect));
+    let seen = history.changes.iter().map(|c| (c.latest(), &c.effect));
     let removed: Vec<Touch> = others
         .chain(seen)
         .filter(|(time, _)| *time >= item.change.time)

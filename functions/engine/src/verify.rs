@@ -143,7 +143,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     )]
     pub(crate) async fn finish(
         &self,
-        run: &Run,
+        run: &mut Run,
         draft: &Draft<'_>,
         work: Work,
         applied: Applied,
@@ -200,7 +200,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         free.recent.extend(applied.own_calls());
         let surplus = free.recent.len().saturating_sub(RECENT_CALLS);
         free.recent.drain(..surplus);
-        keep(run, draft, &plan, &applied, &verified, &mut close);
+        run.own.extend(own_change(run, &plan, &applied));
+        keep(run, draft, &verified, &mut close);
         close.release = Some(Release {
             nonce: run.nonce.clone(),
             claim: free,
@@ -213,17 +214,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 fn keep(
     run: &Run,
     draft: &Draft<'_>,
-    plan: &Plan,
-    applied: &Applied,
     verified: &Verified,
     close: &mut Close,
 ) {
-    let own: Vec<SeenChange> = own_change(run, plan, applied).into_iter().collect();
     let known = &draft.looked.known.observed.history;
     let mut history = draft.observed.clone();
     if let (Some(seen), Some(at)) = (&verified.seen, verified.seen_at) {
         let before = history.as_ref().unwrap_or(known);
-        if let Some(next) = before.follow(draft.kind, seen, at, &own) {
+        if let Some(next) = before.follow(draft.kind, seen, at, &run.own) {
             history = Some(next);
         }
         if undrift_core::plan::holds(draft.kind, &run.resource, seen, draft.now) {
@@ -241,9 +239,12 @@ pub(crate) fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<El
         .collect()
 }
 
-/// Our own writes as a change, dated to the second as events are: its event may come late, or never.
+/// Our own writes as a change: its event may come late, or never. It is dated by the second in which
+/// the first call was sent.
 fn own_change(run: &Run, plan: &Plan, applied: &Applied) -> Option<SeenChange> {
-    let at = Timestamp::from_second(applied.at?.as_second()).ok()?;
+    let until = applied.at?;
+    let began = applied.began.unwrap_or(until).min(until);
+    let at = Timestamp::from_second(began.as_second()).ok()?;
     let written = plan
         .writes
         .iter()
@@ -255,9 +256,9 @@ fn own_change(run: &Run, plan: &Plan, applied: &Applied) -> Option<SeenChange> {
         after: w.to.clone(),
     });
     let event = EventId::parse(&format!("{OWN}{}", run.nonce)).ok()?;
-    Some(SeenChange::new(
-        event,
-        at,
-        Effect::Edited(touches.collect()),
-    ))
+    let change = SeenChange::new(event, at, Effect::Edited(touches.collect()));
+    Some(SeenChange {
+        until: Some(until),
+        ..change
+    })
 }

@@ -46,6 +46,8 @@ pub(crate) struct Run {
     pub(crate) first_look: Option<Timestamp>,
     /// How often the second look differed from the first.
     pub(crate) conflicts: u32,
+    /// What it wrote itself: to be remembered, however often that takes.
+    pub(crate) own: Vec<SeenChange>,
 }
 
 impl Run {
@@ -64,6 +66,7 @@ impl Run {
             nonce,
             first_look: None,
             conflicts: 0,
+            own: Vec::new(),
         }
     }
 }
@@ -92,6 +95,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             deadline,
             first_look: None,
             conflicts: 0,
+            own: Vec::new(),
         };
         let mut pause = PAUSE;
         loop {
@@ -343,7 +347,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let event = event.unwrap_or_else(|| item.change.id.clone());
             SeenChange::new(event, item.change.time, item.effect.clone())
         };
-        let changes: Vec<SeenChange> = run.items.iter().map(seen).collect();
+        let mut changes: Vec<SeenChange> = run.items.iter().map(seen).collect();
+        changes.extend(run.own.iter().cloned());
         let history = &looked.known.observed.history;
         history.follow(kind, live, looked.seen.at, &changes)
     }

@@ -31,7 +31,7 @@ pub(super) fn overrun(
     let mut all = Vec::new();
     for (index, (one, (touches, _))) in occurred.iter().zip(spelled).enumerate() {
         let time = one.change.time;
-        let since = history.changes.iter().filter(|c| c.time >= time);
+        let since = history.changes.iter().filter(|c| c.latest() >= time);
         let since: Vec<&SeenChange> = since.filter(|c| c.event != one.change.id).collect();
         if !since.iter().any(|c| c.is_own()) {
             continue;

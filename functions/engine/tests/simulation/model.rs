@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use undrift_core::record::OutcomeKind;
 
 use crate::aws::{By, Written};
-use crate::scenario::{ANYBODY, FIRST, Subject, TRUSTED, WORLD, What};
+use crate::scenario::{ANYBODY, Ms, FIRST, Subject, TRUSTED, WORLD, What};
 use crate::sim::{SECOND, State, Us, us};
 
 /// How long after each other writes may count as meeting.
@@ -181,7 +181,14 @@ fn statements(state: &State) -> Vec<String> {
     let alone = puts.iter().rev().nth(1).is_none_or(|(_, earlier, ..)| {
         earlier.div_euclid(SECOND) != at.div_euclid(SECOND)
     });
-    let quiet = !before.contains(ANYBODY) && alone;
+    // Each earlier one was told in time, and dealt with.
+    let known = |n: usize| {
+        let edit = &state.scenario.edits[n];
+        let told = edit.told.iter().min().copied().unwrap_or(Ms::MAX);
+        us(edit.at.saturating_add(told)) + 15 * SECOND < *at
+    };
+    let mut earlier = puts.iter().rev().skip(1);
+    let quiet = !before.contains(ANYBODY) && alone && earlier.all(|(n, ..)| known(*n));
     for who in before.difference(last) {
         let is = live.contains(who);
         if quiet && last.contains(ANYBODY) && !is {
@@ -221,7 +228,9 @@ fn bystanders(state: &State) -> Vec<String> {
             _ => claimed,
         };
         let raced = last.is_some_and(|w| matches!(w.by, By::Person(_)) && w.at >= window - lag);
-        if !raced {
+        // What Undrift brought back in the moment in which a person took it away goes again.
+        let ours = last.is_some_and(|w| matches!(w.by, By::Undrift { .. }) && w.before.is_none());
+        if !raced && !(ours && write.after.is_none()) {
             wrong.push(format!(
                 "{} was {before}, which is right, and became {:?} at {}",
                 write.element,
@@ -317,8 +326,16 @@ fn is_taken_back(state: &State, n: usize) -> bool {
     let at = |w: &&Written| w.by == By::Person(n);
     let since = log.iter().find(at).map_or(0, |w| w.at);
     let made = made(state, n);
+    // A person may have been faster by less than a round trip.
+    let people = log.iter().filter(|w| matches!(w.by, By::Person(m) if m != n));
+    let dead = if state.scenario.crashes.is_empty() { 0 } else { 200 * SECOND };
+    let mut people = people.filter(|w| w.at >= since && w.at - since < MEET + dead);
+    let met = people.any(|w| {
+        let was = w.before.clone().unwrap_or_default();
+        is_bad(&was) && made.contains(&(w.element.clone(), was))
+    });
     let mut ours = log.iter().filter(|w| matches!(w.by, By::Undrift { .. }));
-    ours.any(|w| {
+    met || ours.any(|w| {
         let was = w.before.clone().unwrap_or_default();
         w.at >= since && made.contains(&(w.element.clone(), was))
     })
