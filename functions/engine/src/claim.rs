@@ -223,19 +223,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             ends.extend(index.map(|i| (i, Disposition::Done)));
         }
         close.observed = crate::close::remembered(draft.looked, draft.observed.clone());
-        close.release = Some(Release {
-            nonce: run.nonce.clone(),
-            claim: free.clone(),
-        });
+        close.release = Some(Release::of(&run.nonce, free.clone()));
         Some(self.put(run, close, ends).await)
     }
 
     async fn release(&self, run: &Run, free: &Claim) -> Result<(), Attempt> {
         let mut close = crate::port::Close::of(run.resource.clone());
-        close.release = Some(Release {
-            nonce: run.nonce.clone(),
-            claim: free.clone(),
-        });
+        close.release = Some(Release::of(&run.nonce, free.clone()));
         self.journal.close(&close).await.map(|_| ()).map_err(|e| {
             let retry = Disposition::retry(jiff::SignedDuration::from_secs(30), e.to_string());
             Attempt::Ended(all(&run.items, &retry))

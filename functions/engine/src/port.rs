@@ -266,6 +266,15 @@ impl OwnCall {
 pub const RECENT_CALLS: usize = 32;
 
 impl Claim {
+    /// The same, held by nobody.
+    #[must_use]
+    pub fn freed(&self) -> Self {
+        Self {
+            held: None,
+            ..self.clone()
+        }
+    }
+
     /// It is held, and its lease isn't over.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
@@ -341,6 +350,19 @@ pub struct Release {
     pub nonce: String,
     /// The claim as it is to stand: free.
     pub claim: Claim,
+}
+
+impl Release {
+    /// Gives a claim up that is held by this word. Its epoch moves on: whoever read it before must
+    /// not take it by what was read.
+    #[must_use]
+    pub fn of(nonce: &str, claim: Claim) -> Self {
+        let epoch = claim.epoch + 1;
+        Self {
+            nonce: nonce.to_owned(),
+            claim: Claim { epoch, ..claim },
+        }
+    }
 }
 
 /// The pause switch.

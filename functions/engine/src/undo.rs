@@ -214,10 +214,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         };
         free.recent.extend(applied.own_calls());
         let mut close = Close::of(run.resource.clone());
-        close.release = Some(Release {
-            nonce: run.nonce.clone(),
-            claim: free,
-        });
+        close.release = Some(Release::of(&run.nonce, free));
         close.records.push(record.clone());
         let done = record.outcome.kind == OutcomeKind::Undone;
         if done {
@@ -248,13 +245,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 
     async fn free(&self, run: &Run, claim: &Claim) -> Result<(), JournalError> {
         let mut close = Close::of(run.resource.clone());
-        close.release = Some(Release {
-            nonce: run.nonce.clone(),
-            claim: Claim {
-                held: None,
-                ..claim.clone()
-            },
-        });
+        close.release = Some(Release::of(&run.nonce, claim.freed()));
         self.journal.close(&close).await.map(|_| ())
     }
 

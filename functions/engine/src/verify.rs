@@ -202,10 +202,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         free.recent.drain(..surplus);
         run.own.extend(own_change(run, &plan, &applied));
         keep(run, draft, &verified, &mut close);
-        close.release = Some(Release {
-            nonce: run.nonce.clone(),
-            claim: free,
-        });
+        close.release = Some(Release::of(&run.nonce, free));
         self.put(run, close, std::mem::take(ends)).await
     }
 }

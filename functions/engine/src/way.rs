@@ -398,13 +398,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 record.stages.closed = Some(self.clock.now());
                 close.records.push(record);
             }
-            close.release = Some(crate::port::Release {
-                nonce: held.nonce.clone(),
-                claim: crate::port::Claim {
-                    held: None,
-                    ..claim.clone()
-                },
-            });
+            close.release = Some(crate::port::Release::of(&held.nonce, claim.freed()));
         }
         self.put(run, close, ends).await
     }

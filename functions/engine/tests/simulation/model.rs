@@ -115,7 +115,15 @@ fn rules(state: &State) -> Vec<String> {
         let proposed = |o: Option<OutcomeKind>| {
             matches!(o, Some(OutcomeKind::Proposed | OutcomeKind::Undecided))
         };
-        if crowded && asked.any(proposed) {
+        // What was there before is only told when a person was asked already.
+        let told_at = |n: usize| {
+            let edit = &state.scenario.edits[n];
+            edit.told.iter().min().map(|told| edit.at + told)
+        };
+        let all = by_people(log).filter(|(_, w)| w.element == *name);
+        let all: Vec<_> = all.map(|(n, _)| told_at(n)).collect();
+        let late = all.windows(2).any(|two| two[0] > two[1]);
+        if (crowded || late) && asked.any(proposed) {
             continue;
         }
         wrong.push(format!("{name} is {is:?}, and should be one of {standing:?}"));
