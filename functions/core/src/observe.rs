@@ -6,7 +6,6 @@ mod compare;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ops::{Bound, RangeBounds as _};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -265,22 +264,31 @@ impl History {
         (first.0, first.1, None)
     }
 
-    /// A change since a moment is known that made something else of an element.
+    /// A change at or after a moment is known that made something else of an element.
     pub(crate) fn knows_later(
         &self,
         kind: &dyn Kind,
         path: &ElementPath,
-        since: Bound<Timestamp>,
+        moment: Timestamp,
         made: &Element,
     ) -> bool {
-        let since = (since, Bound::Unbounded);
-        let later = self.changes.iter().filter(|c| since.contains(&c.time));
-        later
-            .filter_map(|c| c.touch(kind, path))
-            .any(|t| match &t.after {
-                Some(e) => kind.substance(&path.facet, e) != kind.substance(&path.facet, made),
-                None => true,
-            })
+        let later = self.changes.iter().filter(|c| c.time >= moment);
+        let mut later = later.filter_map(|c| c.touch(kind, path));
+        later.any(|t| is_other(kind, path, &t, made))
+    }
+
+    /// The last thing that is known to have been made of an element, later than at a moment, is
+    /// something else.
+    pub(crate) fn knows_other(
+        &self,
+        kind: &dyn Kind,
+        path: &ElementPath,
+        moment: Timestamp,
+        made: &Element,
+    ) -> bool {
+        let later = self.changes.iter().rev().filter(|c| c.time > moment);
+        let last = later.filter_map(|c| c.touch(kind, path)).next();
+        last.is_some_and(|t| is_other(kind, path, &t, made))
     }
 
     /// The image and the changes as they are to be kept: without what is never needed to judge.
@@ -349,8 +357,13 @@ impl History {
         match &change.effect {
             Effect::Created(image) => self.made(change.time, image.as_ref()),
             Effect::Edited(_) | Effect::Replaced(_) => {
-                let later = self.changes.partition_point(|c| c.time <= change.time);
                 let superseded = is_anothers || change.is_superseded(kind, live);
+                // Of one second's changes, the one that stands came last.
+                let earlier = |c: &SeenChange| match superseded {
+                    true => c.time < change.time,
+                    false => c.time <= change.time,
+                };
+                let later = self.changes.partition_point(earlier);
                 let change = SeenChange {
                     superseded,
                     ..change.clone()
@@ -365,13 +378,12 @@ impl History {
     /// Something stands as a change made it, although it is known to have been made something else
     /// since: whoever made it so again is to be judged for it.
     fn is_anothers(&self, kind: &dyn Kind, change: &SeenChange, live: &Image) -> bool {
-        let since = Bound::Excluded(change.time);
         let mut standing = live.elements();
         standing.any(|(path, stands)| {
             let made = change.touch(kind, &path).and_then(|t| t.after);
             let same =
                 |m: &Element| kind.substance(&path.facet, m) == kind.substance(&path.facet, stands);
-            made.is_some_and(|m| same(&m) && self.knows_later(kind, &path, since, &m))
+            made.is_some_and(|m| same(&m) && self.knows_other(kind, &path, change.time, &m))
         })
     }
 
@@ -461,6 +473,11 @@ impl History {
             }
         }
     }
+}
+
+fn is_other(kind: &dyn Kind, path: &ElementPath, touch: &Touch, made: &Element) -> bool {
+    let substance = |e: &Element| kind.substance(&path.facet, e);
+    touch.after.as_ref().map(substance) != Some(substance(made))
 }
 
 /// A resource is made before everything else that is done to it in the second.

@@ -11,7 +11,7 @@ use undrift_core::policy::Severity;
 use undrift_core::record::{Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
-use crate::close::{Draft, left_alone};
+use crate::close::{Draft, left_alone, unacted_outcome};
 use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, OwnCall, Release, Switch};
 use crate::verify::Verified;
 use crate::way::{Attempt, Run, all};
@@ -139,9 +139,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             .zip(&draft.scales.changes)
             .filter(|(_, weighed)| !weighed.assessments.is_empty() || !weighed.overrun.is_empty())
             .map(|(item, weighed)| {
-                let outcome = Outcome::new(OutcomeKind::Pending, "claimed");
+                let acts = weighed.decision == Decision::Act || !weighed.overrun.is_empty();
+                let outcome = if acts {
+                    Outcome::new(OutcomeKind::Pending, "claimed")
+                } else {
+                    unacted_outcome(item, weighed, draft)
+                };
                 let mut record = self.record(run, item, weighed, draft, outcome);
-                if weighed.decision == Decision::Act || !weighed.overrun.is_empty() {
+                if acts {
                     record.plan = Some(plan.only(&weighed.own));
                     record.left_alone = left_alone(draft.kind, draft.live, &plan);
                 }

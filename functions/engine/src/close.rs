@@ -83,15 +83,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         draft: &Draft<'_>,
     ) -> Record {
         let planned = draft.scales.plan.as_ref();
-        let outcome = if weighed.overrun.is_empty() {
-            // What a wrong change took away is back by right.
-            let found = weighed.assessments.iter().any(|a| !a.evidence.is_empty());
-            let late = (!found).then(|| late(item, draft)).flatten();
-            late.unwrap_or_else(|| unacted(weighed, planned.is_some()))
-        } else {
-            let why = "Undrift wrote over it in the moment it was made; see whether it is wanted";
-            Outcome::new(OutcomeKind::Conflict, why)
-        };
+        let outcome = unacted_outcome(item, weighed, draft);
         let mut record = self.record(run, item, weighed, draft, outcome);
         record.plan = proposed(planned, weighed);
         record
@@ -182,6 +174,18 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         record.stages.decided = Some(draft.decided_at);
         record
     }
+}
+
+/// How a change ends on which nothing is done.
+pub(crate) fn unacted_outcome(item: &Item, weighed: &Weighed, draft: &Draft<'_>) -> Outcome {
+    if !weighed.overrun.is_empty() {
+        let why = "Undrift wrote over it in the moment it was made; see whether it is wanted";
+        return Outcome::new(OutcomeKind::Conflict, why);
+    }
+    // What a wrong change took away is back by right.
+    let found = weighed.assessments.iter().any(|a| !a.evidence.is_empty());
+    let late = (!found).then(|| late(item, draft)).flatten();
+    late.unwrap_or_else(|| unacted(weighed, draft.scales.plan.is_some()))
 }
 
 /// A baseline of an image, dated by AWS's clock at the read.

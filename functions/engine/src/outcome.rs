@@ -183,6 +183,9 @@ pub(crate) fn put_back(count: usize) -> String {
 
 /// The outcome of a change in the same group on which nothing was to be done.
 pub(crate) fn bystander(record: &Record) -> Outcome {
+    if record.outcome.kind != OutcomeKind::Pending {
+        return record.outcome.clone();
+    }
     match &record.decision {
         Decision::Propose(why) => Outcome::new(OutcomeKind::Proposed, why.to_string()),
         Decision::Leave(why) => Outcome::new(OutcomeKind::Left, why.to_string()),

@@ -1,7 +1,6 @@
 //! Finds what changes made in the live image, and what stood there before.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -205,17 +204,14 @@ impl<'t> Chain<'t> {
                 (known.then_some(was), from)
             }
         };
-        let knows_later = |since, made: &Element| history.knows_later(kind, &self.path, since, made);
         // What stands as it was made, although it was made something else since, is another's.
         let is_anothers =
-            |made: &&Element| now.is_some() && knows_later(Bound::Excluded(last.time), made);
+            |made: &Element| history.knows_other(kind, &self.path, last.time, made);
         let standing = match (now, made) {
-            _ if made.as_ref().is_some_and(|m| is_now(made) && is_anothers(&m)) => {
-                Standing::Superseded
-            }
+            (_, Some(m)) if is_now(made) && is_anothers(m) => Standing::Superseded,
             _ if is_now(made) => Standing::Own,
             _ if !live.facets.contains_key(facet) => Standing::Hidden,
-            (Some(_), Some(made)) if !knows_later(Bound::Included(last.time), made) => {
+            (Some(_), Some(made)) if !history.knows_later(kind, &self.path, last.time, made) => {
                 Standing::Missing
             }
             (None, _) => Standing::Missing,

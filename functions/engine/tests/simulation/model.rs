@@ -84,8 +84,11 @@ fn rules(state: &State) -> Vec<String> {
         let mut standing = BTreeSet::from([first.get(name).cloned()]);
         let mut at_second = (i64::MIN, standing.clone());
         let mut crowded = false;
+        // What stood before the first of several wrong values in a row.
+        let mut origin = standing.clone();
         let bad = |v: &Option<String>| v.as_deref().is_some_and(is_bad);
-        for (_, write) in by_people(log).filter(|(_, w)| w.element == *name) {
+        let own: Vec<_> = by_people(log).filter(|(_, w)| w.element == *name).collect();
+        for (at, (n, write)) in own.iter().enumerate() {
             let second = write.at.div_euclid(SECOND);
             if at_second.0 == second {
                 crowded = true;
@@ -96,6 +99,14 @@ fn rules(state: &State) -> Vec<String> {
             // second's changes came first, nobody can tell.
             let mut back = standing.clone();
             back.extend(at_second.1.iter().cloned());
+            back.extend(origin.iter().cloned());
+            // It was told before the next one was made.
+            let edit = &state.scenario.edits[*n];
+            let told = edit.told.iter().min().map_or(Us::MAX, |t| us(edit.at + t));
+            let next = own.get(at + 1).map_or(Us::MAX, |(_, w)| w.at);
+            if level(&write.after) == 0 && told + 4 * SECOND < next {
+                origin = BTreeSet::from([write.after.clone()]);
+            }
             back.retain(|v| level(v) < level(&write.after));
             if back.is_empty() {
                 back.insert(write.after.clone());
@@ -353,6 +364,10 @@ fn is_taken_back(state: &State, n: usize) -> bool {
 fn made(state: &State, n: usize) -> BTreeSet<(String, String)> {
     if let What::Put(who) = &state.scenario.edits[n].what {
         return who.iter().map(|w| (w.clone(), w.clone())).collect();
+    }
+    if let What::Modify(rule, value) = &state.scenario.edits[n].what {
+        let value = format!("{} {}", value.0, value.1);
+        return BTreeSet::from([(format!("sgr-{rule}"), value)]);
     }
     let own = state.aws.log.iter().filter(|w| w.by == By::Person(n));
     own.filter_map(|w| Some((w.element.clone(), w.after.clone()?))).collect()

@@ -8,7 +8,7 @@ use undrift_engine::port::{Claim, ErrorClass, Held};
 use undrift_engine::undo::Undone;
 
 use crate::events::undo_of;
-use crate::world::{World, authorized, by_undrift, created, error, group, modified};
+use crate::world::{World, authorized, by_undrift, created, error, group, modified, tick};
 
 const WORLD: &str = "0.0.0.0/0";
 
