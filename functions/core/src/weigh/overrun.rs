@@ -18,6 +18,8 @@ pub(super) struct Overrun {
     pub(super) path: ElementPath,
     /// What the person made of it.
     made: Option<Element>,
+    /// Nobody else touched it in the same second: it can't have been theirs to take away.
+    certain: bool,
 }
 
 /// Finds what changes made, and calls of Undrift's own of the same second or later took away
@@ -38,7 +40,7 @@ pub(super) fn overrun(
         }
         let beside = occurred.iter().enumerate();
         let beside = beside.filter(|(i, o)| *i != index && o.change.time >= time);
-        let batch: Vec<&Effect> = beside.map(|(_, o)| o.effect).collect();
+        let batch: Vec<_> = beside.map(|(_, o)| (o.change.time, o.effect)).collect();
         for touch in touches.iter() {
             let Target::Key(key) = &touch.target else {
                 continue;
@@ -48,15 +50,18 @@ pub(super) fn overrun(
                     facet: facet.clone(),
                     key: key.clone(),
                 };
-                let others = since.iter().filter(|c| !c.is_own()).map(|c| &c.effect);
-                let mut others = others.chain(batch.iter().copied());
-                let is_others = others.any(|e| touches_it(e, &path));
+                let others = since.iter().filter(|c| !c.is_own());
+                let others = others.map(|c| (c.time, &c.effect)).chain(batch.iter().copied());
+                let others: Vec<_> = others.filter(|(_, e)| touches_it(e, &path)).collect();
                 let mut own = since.iter().filter(|c| c.is_own());
-                if !is_others && own.any(|own| is_written_over(kind, live, &path, touch, own)) {
+                if others.iter().all(|(at, _)| *at == time)
+                    && own.any(|own| is_written_over(kind, live, &path, touch, own))
+                {
                     all.push(Overrun {
                         index,
                         path,
                         made: touch.after.clone(),
+                        certain: others.is_empty(),
                     });
                 }
             }
@@ -113,7 +118,20 @@ fn is_written_over(
         Before::Absent => None,
         Before::Existed | Before::Unknown => return false,
     };
-    kind.is_whole(&path.facet) && planned.next().is_some() && same(stands, was)
+    // It is still that document.
+    let is_left = |t: &Touch| match &t.target {
+        Target::Key(key) => {
+            let path = ElementPath {
+                facet: path.facet.clone(),
+                key: key.clone(),
+            };
+            same(live.get(&path), t.after.as_ref())
+        }
+        Target::Like(_) => false,
+    };
+    let mut planned = planned.peekable();
+    let is_written = kind.is_whole(&path.facet) && planned.peek().is_some();
+    is_written && planned.all(is_left) && same(stands, was)
 }
 
 /// A plan that also gives back what was written over, but for what any policy finds wrong; with it
@@ -132,7 +150,7 @@ pub(super) fn give_back(
     let stays = |o: &Overrun| o.made.is_none() && is_wrong(kind, resource, live, occurred, o, now);
     let mut back: Vec<Write> = overrun
         .iter()
-        .filter(|o| is_free(&o.path) && !stays(o))
+        .filter(|o| o.certain && is_free(&o.path) && !stays(o))
         .map(|o| {
             let (from, to) = (live.get(&o.path).cloned(), o.made.clone());
             Write::new(kind, o.path.clone(), from, to, WriteBy::GiveBack)

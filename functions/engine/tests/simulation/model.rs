@@ -134,6 +134,7 @@ fn rules(state: &State) -> Vec<String> {
         let all = by_people(log).filter(|(_, w)| w.element == *name);
         let all: Vec<_> = all.map(|(n, _)| told_at(n)).collect();
         let late = all.windows(2).any(|two| two[0] > two[1]);
+        let late = late || !state.scenario.crashes.is_empty();
         if (crowded || late) && asked.any(proposed) {
             continue;
         }
@@ -248,8 +249,11 @@ fn bystanders(state: &State) -> Vec<String> {
         };
         let raced = last.is_some_and(|w| matches!(w.by, By::Person(_)) && w.at >= window - lag);
         // What Undrift brought back in the moment in which a person took it away goes again.
-        let ours = last.is_some_and(|w| matches!(w.by, By::Undrift { .. }) && w.before.is_none());
-        if !raced && !(ours && write.after.is_none()) {
+        let ours = last.is_some_and(|w| matches!(w.by, By::Undrift { .. }));
+        let people = by_people(log).filter(|(_, w)| w.element == write.element);
+        let person = people.filter(|(_, w)| w.at <= write.at).last();
+        let back = ours && person.is_some_and(|(_, w)| w.after == write.after);
+        if !raced && !back {
             wrong.push(format!(
                 "{} was {before}, which is right, and became {:?} at {}",
                 write.element,
@@ -331,7 +335,7 @@ fn truth(
             Some(format!("e{n} is told as reverted, and nothing of it was"))
         }
         OutcomeKind::Reverted | OutcomeKind::Conflict => None,
-        OutcomeKind::ClosedByOthers if elsewhere => None,
+        OutcomeKind::ClosedByOthers | OutcomeKind::Left if elsewhere => None,
         _ => {
             let untold = reverts.iter().any(|(bad, again)| *bad && !again);
             untold.then(|| format!("e{n} was reverted, and is told as {}", kind.word()))
