@@ -158,9 +158,19 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let is_undo = |r: &Record| matches!(r.cause, undrift_core::record::Cause::Undo { .. });
             let own = held.plan.writes.iter();
             for write in own.filter(|_| !held.records.iter().any(is_undo)) {
-                let planned = plan.writes.iter().any(|w| w.path == write.path);
+                let substance = |e: &Element| draft.kind.substance(&write.path.facet, e);
+                let mut planned = plan.writes.iter_mut().filter(|w| w.path == write.path);
+                if let Some(planned) = planned.next() {
+                    // What the dead one was to take away is no way back for what came after it.
+                    if planned.to.as_ref().map(substance) == write.from.as_ref().map(substance) {
+                        planned.to.clone_from(&write.to);
+                        planned.shown.to.clone_from(&write.shown.to);
+                        planned.by.clone_from(&write.by);
+                    }
+                    continue;
+                }
                 let undone = stands(draft.kind, draft.live, &write.path, write.from.as_ref());
-                if !planned && undone {
+                if undone {
                     plan.writes.push(write.clone());
                 }
             }

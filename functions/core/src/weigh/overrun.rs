@@ -8,7 +8,7 @@ use crate::observe::{History, SeenChange, after};
 use crate::plan::{Plan, Write, WriteBy};
 
 use super::Occurred;
-use super::whole::Spelled;
+use super::whole::{Before as Standing, Spelled};
 
 /// An element as a person made it, which Undrift wrote over without having seen it.
 pub(super) struct Overrun {
@@ -31,7 +31,7 @@ pub(super) fn overrun(
     history: &History,
 ) -> Vec<Overrun> {
     let mut all = Vec::new();
-    for (index, (one, (touches, _))) in occurred.iter().zip(spelled).enumerate() {
+    for (index, (one, (touches, before))) in occurred.iter().zip(spelled).enumerate() {
         let time = one.change.time;
         let since = history.changes.iter().filter(|c| c.latest() >= time);
         let since: Vec<&SeenChange> = since.filter(|c| c.event != one.change.id).collect();
@@ -55,7 +55,7 @@ pub(super) fn overrun(
                 let others: Vec<_> = others.filter(|(_, e)| touches_it(e, &path)).collect();
                 let mut own = since.iter().filter(|c| c.is_own());
                 if others.iter().all(|(at, _)| *at == time)
-                    && own.any(|own| is_written_over(kind, live, &path, touch, own))
+                    && own.any(|own| is_written_over(kind, live, &path, (touch, before), own))
                 {
                     all.push(Overrun {
                         index,
@@ -90,7 +90,7 @@ fn is_written_over(
     kind: &dyn Kind,
     live: &Image,
     path: &ElementPath,
-    touch: &Touch,
+    (touch, before): (&Touch, &Standing),
     own: &SeenChange,
 ) -> bool {
     let substance = |e: &Element| kind.substance(&path.facet, e);
@@ -113,11 +113,10 @@ fn is_written_over(
         return !knew && same(stands, known.after.as_ref());
     }
     // A document that was written as a whole has it as it was before the person's change.
-    let was = match &touch.before {
-        Before::Was(e) => Some(e),
-        Before::Absent => None,
-        Before::Existed | Before::Unknown => return false,
+    let Some((stood, _)) = before.get(&path.facet) else {
+        return false;
     };
+    let was = stood.get(path);
     // It is still that document.
     let is_left = |t: &Touch| match &t.target {
         Target::Key(key) => {

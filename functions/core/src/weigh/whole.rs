@@ -14,7 +14,7 @@ use crate::observe::{History, after, of};
 use crate::policy::BundledPolicy;
 
 /// A facet's state before a change, and the time of the newest change in it.
-type Before = BTreeMap<FacetName, (Image, Timestamp)>;
+pub(super) type Before = BTreeMap<FacetName, (Image, Timestamp)>;
 
 /// What a change did element by element, and what stood before it in the facets it replaced.
 pub(super) type Spelled<'o> = (Cow<'o, [Touch]>, Before);
