@@ -184,6 +184,37 @@ impl Plan {
         self.writes.append(&mut wanted);
     }
 
+    /// What the very changes had added, and added wrong, is no way back.
+    fn take_out_added(
+        &mut self,
+        kind: &dyn Kind,
+        resource: &ResourceRef,
+        live: &Image,
+        located: &[Located],
+        now: Circumstances<'_>,
+    ) {
+        let added = |w: &Write| {
+            let restored = matches!(w.by, WriteBy::Restore { .. }) && w.to.is_some();
+            restored && located.iter().any(|l| l.path == w.path && l.added)
+        };
+        if !self.writes.iter().any(added) {
+            return;
+        }
+        let desired = self.desired(live);
+        let view = Viewed::of(&desired, &resource.account);
+        let policies = now.bundle.of_kind(&resource.kind);
+        let wrong: Vec<ElementPath> = policies
+            .flat_map(|p| findings(p, kind, &view).wrong)
+            .map(|e| e.path)
+            .collect();
+        for write in &mut self.writes {
+            if added(write) && wrong.contains(&write.path) {
+                let by = WriteBy::Restore { image: None };
+                *write = Write::new(kind, write.path.clone(), write.from.clone(), None, by);
+            }
+        }
+    }
+
     /// Keeps the text of each document that the plan writes, and takes an earlier text where the
     /// plan leads to that very document.
     fn keep_texts(
@@ -323,6 +354,7 @@ pub fn plan(
         ..Plan::default()
     };
     plan.put_back(kind, resource, live, &mend.taken, now);
+    plan.take_out_added(kind, resource, live, located, now);
     let mut desired = plan.desired(live);
     if let Err(no_plan) = legal(kind, resource, live, &desired, mend, now) {
         // What these very changes had added, and added wrong, is taken out.

@@ -133,27 +133,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             .clone()
             .filter(|_| draft.scales.act)
             .unwrap_or_default();
-        let mut records: Vec<(Record, Option<usize>)> = draft
-            .items
-            .iter()
-            .zip(&draft.scales.changes)
-            .filter(|(_, weighed)| !weighed.assessments.is_empty() || !weighed.overrun.is_empty())
-            .map(|(item, weighed)| {
-                let acts = weighed.decision == Decision::Act || !weighed.overrun.is_empty();
-                let outcome = if acts {
-                    Outcome::new(OutcomeKind::Pending, "claimed")
-                } else {
-                    unacted_outcome(item, weighed, draft)
-                };
-                let mut record = self.record(run, item, weighed, draft, outcome);
-                if acts {
-                    record.plan = Some(plan.only(&weighed.own));
-                    record.left_alone = left_alone(draft.kind, draft.live, &plan);
-                }
-                (record, Some(item.index))
-            })
-            .collect();
-        if let Some(held) = draft.leftover(self.clock.now()) {
+        let leftover = draft.leftover(self.clock.now());
+        if let Some(held) = leftover {
             // An undo that was cut off is asked for again, by a person: never finished by us.
             let is_undo = |r: &Record| matches!(r.cause, undrift_core::record::Cause::Undo { .. });
             let own = held.plan.writes.iter();
@@ -182,6 +163,28 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 .kind
                 .steps(&run.resource, draft.live, &plan.desired(draft.live))
                 .map_err(|e| e.to_string())?;
+        }
+        let mut records: Vec<(Record, Option<usize>)> = draft
+            .items
+            .iter()
+            .zip(&draft.scales.changes)
+            .filter(|(_, weighed)| !weighed.assessments.is_empty() || !weighed.overrun.is_empty())
+            .map(|(item, weighed)| {
+                let acts = weighed.decision == Decision::Act || !weighed.overrun.is_empty();
+                let outcome = if acts {
+                    Outcome::new(OutcomeKind::Pending, "claimed")
+                } else {
+                    unacted_outcome(item, weighed, draft)
+                };
+                let mut record = self.record(run, item, weighed, draft, outcome);
+                if acts {
+                    record.plan = Some(plan.only(&weighed.own));
+                    record.left_alone = left_alone(draft.kind, draft.live, &plan);
+                }
+                (record, Some(item.index))
+            })
+            .collect();
+        if let Some(held) = leftover {
             for record in &held.records {
                 let index = run
                     .items

@@ -105,7 +105,10 @@ fn rules(state: &State) -> Vec<String> {
             let told = edit.told.iter().min().map_or(Us::MAX, |t| us(edit.at + t));
             let next = own.get(at + 1).map_or(Us::MAX, |(_, w)| w.at);
             if level(&write.after) == 0 && told + 4 * SECOND < next {
-                origin = BTreeSet::from([write.after.clone()]);
+                origin.clear();
+            }
+            if level(&write.after) == 0 {
+                origin.insert(write.after.clone());
             }
             back.retain(|v| level(v) < level(&write.after));
             if back.is_empty() {
@@ -249,10 +252,11 @@ fn bystanders(state: &State) -> Vec<String> {
         };
         let raced = last.is_some_and(|w| matches!(w.by, By::Person(_)) && w.at >= window - lag);
         // What Undrift brought back in the moment in which a person took it away goes again.
-        let ours = last.is_some_and(|w| matches!(w.by, By::Undrift { .. }));
-        let people = by_people(log).filter(|(_, w)| w.element == write.element);
-        let person = people.filter(|(_, w)| w.at <= write.at).last();
-        let back = ours && person.is_some_and(|(_, w)| w.after == write.after);
+        let mut people = by_people(log).filter(|(_, w)| w.element == write.element);
+        let back = people.any(|(_, w)| {
+            let lately = w.at <= write.at && write.at - w.at < MEET;
+            lately && w.after == write.after
+        });
         if !raced && !back {
             wrong.push(format!(
                 "{} was {before}, which is right, and became {:?} at {}",
@@ -323,7 +327,7 @@ fn truth(
             && matches!(next.by, By::Undrift { .. })
         {
             let again = later.clone().any(|w| {
-                let near = w.at - next.at < MEET && w.at >= next.at;
+                let near = w.at - next.at < MEET * 10 && w.at >= next.at;
                 matches!(w.by, By::Person(_)) && near && w.element == made.element
             });
             let bad = made.after.as_deref().is_some_and(is_bad);

@@ -59,6 +59,35 @@ impl Sim {
     }
 }
 
+impl Sim {
+    /// Items that are written side by side.
+    async fn put(&self, puts: Vec<Put>) -> Result<Closed, JournalError> {
+        let writes = puts.into_iter().map(|put| async move {
+            match put {
+                Put::Revision(record) => {
+                    self.write(move |s| journal::put_revision(s, &record)).await?;
+                }
+                Put::Baseline(baseline) => {
+                    let act = move |s: &mut State| journal::put_baseline(s, (*baseline).clone());
+                    self.write(act).await?;
+                }
+                Put::Observed(observed) => {
+                    let act = move |s: &mut State| journal::put_observed(s, (*observed).clone());
+                    return self.write(act).await;
+                }
+            }
+            Ok(Closed::Whole)
+        });
+        let mut closed = Closed::Whole;
+        for end in join_all(writes).await {
+            if end? == Closed::Outrun {
+                closed = Closed::Outrun;
+            }
+        }
+        Ok(closed)
+    }
+}
+
 impl Cloud for Sim {
     async fn resolve(&self, _: &KindId, _: &str) -> Result<Option<ResourceId>, CallError> {
         Ok(None)
@@ -193,28 +222,12 @@ impl Journal for Sim {
     }
 
     async fn close(&self, close: &Close) -> Result<Closed, JournalError> {
-        let writes = puts(close).into_iter().map(|put| async move {
-            match put {
-                Put::Revision(record) => {
-                    self.write(move |s| journal::put_revision(s, &record)).await?;
-                }
-                Put::Baseline(baseline) => {
-                    let act = move |s: &mut State| journal::put_baseline(s, (*baseline).clone());
-                    self.write(act).await?;
-                }
-                Put::Observed(observed) => {
-                    let act = move |s: &mut State| journal::put_observed(s, (*observed).clone());
-                    return self.write(act).await;
-                }
-            }
-            Ok(Closed::Whole)
-        });
-        let mut closed = Closed::Whole;
-        for end in join_all(writes).await {
-            if end? == Closed::Outrun {
-                closed = Closed::Outrun;
-            }
-        }
+        // What is remembered comes first: the record of a change says that it is dealt with.
+        let (first, then): (Vec<_>, Vec<_>) = puts(close)
+            .into_iter()
+            .partition(|put| !matches!(put, Put::Revision(_)));
+        let closed = self.put(first).await?;
+        self.put(then).await?;
         if let Some(release) = close.release.clone() {
             self.write(move |state| journal::release(state, &release)).await?;
         }
