@@ -9,7 +9,7 @@ use undrift_core::policy::Bundle;
 use undrift_core::record::Worker;
 use undrift_engine::port::{Cloud, Place, Switch};
 use undrift_engine::undo::{UndoRequest, Undone};
-use undrift_engine::{Disposition, Engine};
+use undrift_engine::{Disposition, Engine, SETTLES_AFTER};
 
 use crate::batch::Handler;
 use crate::clock::SystemClock;
@@ -63,6 +63,7 @@ pub async fn serve<C: Cloud>(
         worker,
         own_roles: environment.own_roles.clone(),
         cap_limit: CAP,
+        settles_after: SETTLES_AFTER,
     };
     // One cheap read of each kind while Lambda initialises: connections and TLS are then up.
     // What fails here is met again, and told, by the first event.

@@ -34,7 +34,7 @@ use undrift_core::weigh::{Noticed, Occurred};
 use port::{CallError, Clock, Cloud, ErrorClass, Journal, Switch};
 
 /// How long after its call an event's own effect may still be invisible to reads.
-const SETTLES_AFTER: SignedDuration = SignedDuration::from_secs(10);
+pub const SETTLES_AFTER: SignedDuration = SignedDuration::from_secs(10);
 /// How long a lease outlives the work's deadline.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
@@ -85,6 +85,9 @@ pub struct Engine<'k, C, J, S, T> {
     pub own_roles: Vec<Arn>,
     /// How often one cap may be spent within its window before it holds.
     pub cap_limit: u64,
+    /// How long after its call an event's own effect may still be invisible to reads:
+    /// [`SETTLES_AFTER`], where nothing else is known of the service.
+    pub settles_after: SignedDuration,
 }
 
 /// One change's part in the work on a resource.

@@ -8,7 +8,7 @@ use undrift_core::weigh::{Noticed, Occurred, Scales, weigh};
 
 use crate::port::{Clock, Cloud, Journal, Switch};
 use crate::way::Run;
-use crate::{Disposition, Engine, Item, SETTLES_AFTER};
+use crate::{Disposition, Engine, Item};
 
 /// How long reads may be repeated within one invocation before the message is put back.
 const REREADS: SignedDuration = SignedDuration::from_secs(2);
@@ -49,7 +49,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             .zip(&scales.changes)
             .map(|(item, w)| {
                 let untold = matches!(w.decision, Decision::Propose(Why::BeforeUnknown(_)));
-                untold && item.noticed == Noticed::ByEvent && age(item) < SETTLES_AFTER
+                untold && item.noticed == Noticed::ByEvent && age(item) < self.settles_after
             })
             .collect();
         if !invisible.contains(&true) && !untold.contains(&true) {
@@ -59,7 +59,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             return Settled::Weighed(fresh, scales, Vec::new());
         }
         let is_young = |item: &Item| {
-            age(item) < SETTLES_AFTER && !is_explained(kind, live, item, run, history)
+            age(item) < self.settles_after && !is_explained(kind, live, item, run, history)
         };
         let young_ones = fresh
             .iter()
@@ -77,12 +77,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         for ((item, invisible), untold) in fresh.into_iter().zip(invisible).zip(untold) {
             if untold {
                 let why = "what was there before may be told yet";
-                back.push((item.index, young(age(&item), why)));
+                back.push((item.index, self.young(age(&item), why)));
             } else if invisible && is_young(&item) {
-                back.push((
-                    item.index,
-                    young(age(&item), "the change isn't visible yet"),
-                ));
+                let why = "the change isn't visible yet";
+                back.push((item.index, self.young(age(&item), why)));
             } else {
                 closed_by_others.push(invisible);
                 kept.push(item);
@@ -96,6 +94,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let found = (kept.as_slice(), &mut scales);
         tell_overtaken(&run.resource, kind, live, found, history, now);
         Settled::Weighed(kept, scales, back)
+    }
+
+    /// Put back until the event is old enough, and for at least two seconds.
+    pub(crate) fn young(&self, age: SignedDuration, why: &str) -> Disposition {
+        let rest = self.settles_after - age;
+        Disposition::retry(rest.max(SignedDuration::from_secs(2)), why)
     }
 }
 
@@ -189,7 +193,3 @@ fn is_explained(kind: &dyn Kind, live: &Image, item: &Item, run: &Run, history: 
         .all(|t| is_gone(t) || is_seen(t) || replaced(t))
 }
 
-/// Put back until the event is old enough, and for at least two seconds.
-pub(crate) fn young(age: SignedDuration, why: &str) -> Disposition {
-    Disposition::retry((SETTLES_AFTER - age).max(SignedDuration::from_secs(2)), why)
-}

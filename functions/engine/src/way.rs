@@ -15,8 +15,8 @@ use undrift_core::weigh::{Occurred, weigh};
 use crate::close::Draft;
 use crate::look::{LookError, Looked};
 use crate::port::{CallError, Clock, Close, Cloud, ErrorClass, Journal, Switch};
-use crate::settle::{Settled, young};
-use crate::{Disposition, Engine, Item, SETTLES_AFTER};
+use crate::settle::Settled;
+use crate::{Disposition, Engine, Item};
 
 /// When work that a crash left open is looked at again while Undrift is paused.
 const PAUSED_AGAIN: SignedDuration = SignedDuration::from_secs(60);
@@ -374,8 +374,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         for item in &fresh {
             let age = looked_at.duration_since(item.change.time);
             let judged = self.bundle.listening(&item.change).next().is_some();
-            if judged && age < SETTLES_AFTER && item.effect != Effect::Deleted {
-                ends.push((item.index, young(age, "the resource isn't visible yet")));
+            if judged && age < self.settles_after && item.effect != Effect::Deleted {
+                ends.push((item.index, self.young(age, "the resource isn't visible yet")));
                 continue;
             }
             ends.push((item.index, Disposition::Done));

@@ -102,7 +102,7 @@ fn is_written_over(
     let Effect::Edited(planned) = &own.effect else {
         return false;
     };
-    let mut planned = planned.iter().filter(|t| t.facets.contains(&path.facet));
+    let planned = planned.iter().filter(|t| t.facets.contains(&path.facet));
     let target = Target::Key(path.key.clone());
     if let Some(known) = planned.clone().find(|t| t.target == target) {
         let knew = match &known.before {

@@ -82,18 +82,18 @@ fn rules(state: &State) -> Vec<String> {
             continue;
         }
         let mut standing = BTreeSet::from([first.get(name).cloned()]);
-        let mut at_second = (i64::MIN, standing.clone());
+        let mut at_second = (i64::MIN, standing.clone(), false);
         let mut crowded = false;
         // What stood before the first of several wrong values in a row.
         let mut origin = standing.clone();
-        let bad = |v: &Option<String>| v.as_deref().is_some_and(is_bad);
         let own: Vec<_> = by_people(log).filter(|(_, w)| w.element == *name).collect();
         for (at, (n, write)) in own.iter().enumerate() {
             let second = write.at.div_euclid(SECOND);
             if at_second.0 == second {
                 crowded = true;
+                at_second.2 = true;
             } else {
-                at_second = (second, standing.clone());
+                at_second = (second, standing.clone(), false);
             }
             // What was there goes back if it is right, or at least less wrong. Which of one
             // second's changes came first, nobody can tell.
@@ -104,7 +104,9 @@ fn rules(state: &State) -> Vec<String> {
             let edit = &state.scenario.edits[*n];
             let told = edit.told.iter().min().map_or(Us::MAX, |t| us(edit.at + t));
             let next = own.get(at + 1).map_or(Us::MAX, |(_, w)| w.at);
-            if level(&write.after) == 0 && told + 4 * SECOND < next {
+            // A late look may have shown them in another order.
+            let unclear = at_second.2 && state.scenario.lag > 0;
+            if level(&write.after) == 0 && told + 4 * SECOND < next && !unclear {
                 origin.clear();
             }
             if level(&write.after) == 0 {
@@ -252,10 +254,11 @@ fn bystanders(state: &State) -> Vec<String> {
         };
         let raced = last.is_some_and(|w| matches!(w.by, By::Person(_)) && w.at >= window - lag);
         // What Undrift brought back in the moment in which a person took it away goes again.
+        let ours = last.is_some_and(|w| matches!(w.by, By::Undrift { .. }));
         let mut people = by_people(log).filter(|(_, w)| w.element == write.element);
         let back = people.any(|(_, w)| {
-            let lately = w.at <= write.at && write.at - w.at < MEET;
-            lately && w.after == write.after
+            let lately = ours || write.at - w.at < MEET;
+            lately && w.at <= write.at && w.after == write.after
         });
         if !raced && !back {
             wrong.push(format!(

@@ -11,7 +11,7 @@ use undrift_core::kind::{Kind, Kinds};
 use undrift_core::name::Arn;
 use undrift_core::policy::{Bundle, Exemptions, Mode, Policy, Settings};
 use undrift_core::record::Worker;
-use undrift_engine::{Disposition, Engine};
+use undrift_engine::{Disposition, Engine, SETTLES_AFTER};
 
 use crate::aws::ROLE;
 use crate::scenario::{Scenario, Subject};
@@ -31,6 +31,7 @@ type Sims = Engine<'static, Sim, Sim, Sim, Sim>;
 pub(crate) struct House {
     sim: Sim,
     engine: Sims,
+    without: Option<Without>,
 }
 
 fn policies() -> [Policy; 3] {
@@ -55,7 +56,8 @@ fn policies() -> [Policy; 3] {
 }
 
 impl House {
-    pub(crate) fn new() -> Self {
+    /// An engine, with one of its protections taken out.
+    pub(crate) fn new(without: Option<Without>) -> Self {
         static ALL: LazyLock<Vec<&'static dyn Kind>> =
             LazyLock::new(|| [undrift_ec2::kinds(), undrift_s3::kinds()].concat());
         let kinds = Kinds(&ALL);
@@ -70,6 +72,10 @@ impl House {
             ..Scenario::of(0)
         });
         let sim = Sim::new(State::new(nothing, None));
+        let settles_after = match without {
+            Some(Without::Patience) => SignedDuration::ZERO,
+            _ => SETTLES_AFTER,
+        };
         let engine = Engine {
             cloud: sim.clone(),
             journal: sim.clone(),
@@ -85,23 +91,28 @@ impl House {
             bundle,
             own_roles: vec![Arn::parse(ROLE).unwrap()],
             cap_limit: 1000,
+            settles_after,
         };
-        Self { sim, engine }
+        Self {
+            sim,
+            engine,
+            without,
+        }
     }
 
     /// What is wrong at a run's end.
-    pub(crate) fn wrong(&self, scenario: &Scenario, without: Option<Without>) -> Vec<String> {
-        self.run(scenario, without, false).wrong
+    pub(crate) fn wrong(&self, scenario: &Scenario) -> Vec<String> {
+        self.run(scenario, false).wrong
     }
 
     /// The run in lines, and what is wrong at its end.
-    pub(crate) fn told(&self, scenario: &Scenario, without: Option<Without>) -> String {
-        let end = self.run(scenario, without, true);
+    pub(crate) fn told(&self, scenario: &Scenario) -> String {
+        let end = self.run(scenario, true);
         format!("{}\n{}", end.trace.join("\n"), end.wrong.join("\n"))
     }
 
-    pub(crate) fn run(&self, scenario: &Scenario, without: Option<Without>, told: bool) -> End {
-        let mut state = State::new(Arc::new(scenario.clone()), without);
+    pub(crate) fn run(&self, scenario: &Scenario, told: bool) -> End {
+        let mut state = State::new(Arc::new(scenario.clone()), self.without);
         if told {
             state.trace = Some(Vec::new());
         }
@@ -122,14 +133,11 @@ impl House {
         }
         let mut wrong = std::mem::take(&mut state.wrong);
         wrong.extend(crate::model::wrong(&state));
-        if told && std::env::var_os("LOG").is_some() {
-            println!("{:#?}", state.aws.log);
-        }
         End {
             wrong,
             trace: state.trace.take().unwrap_or_default(),
-            invocations: run.begun,
             calls: state.lives.values().map(|l| u64::from(l.calls)).sum(),
+            died: state.lives.values().map(|l| u64::from(l.dead)).sum(),
         }
     }
 }
@@ -138,8 +146,8 @@ impl House {
 pub(crate) struct End {
     pub(crate) wrong: Vec<String>,
     pub(crate) trace: Vec<String>,
-    pub(crate) invocations: u32,
     pub(crate) calls: u64,
+    pub(crate) died: u64,
 }
 
 struct Message {

@@ -15,7 +15,7 @@ use undrift_engine::port::{
     CallError, CapKey, Claim, Claimed, Clock, Close, Closed, Cloud, ErrorClass, Journal,
     JournalError, Known, Listed, Place, Seen, Sent, Switch,
 };
-use undrift_engine::{Disposition, Engine};
+use undrift_engine::{Disposition, Engine, SETTLES_AFTER};
 
 pub(crate) use crate::events::{authorized, by_undrift, change, created, modified};
 
@@ -134,6 +134,7 @@ impl World {
             bundle,
             own_roles: vec![Arn::parse(ROLE).unwrap()],
             cap_limit: 1000,
+            settles_after: SETTLES_AFTER,
         }
     }
 
