@@ -135,8 +135,9 @@ pub trait Journal: Send + Sync {
     fn spend(&self, caps: &[CapKey])
     -> impl Future<Output = Result<Vec<u64>, JournalError>> + Send;
 
-    /// Puts revisions and images, then clears the claim. Each revision is put once and never
-    /// changed: one that exists is taken for the same write, answered late.
+    /// Puts images, then revisions, then clears the claim. Each revision is put once and never
+    /// changed: one that exists is taken for the same write, answered late. Where no claim is to be
+    /// cleared and what is remembered is outrun, nothing else is written.
     fn close(&self, close: &Close) -> impl Future<Output = Result<Closed, JournalError>> + Send;
 
     /// Remembers a message that could not be understood, by its digest, so that it shows.
@@ -339,7 +340,7 @@ impl Close {
 pub enum Closed {
     /// All is written.
     Whole,
-    /// All but what is remembered: somebody else remembered something meanwhile.
+    /// Somebody else remembered something meanwhile. Where a claim was held, all else is written.
     Outrun,
 }
 

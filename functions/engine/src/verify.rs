@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::kind::{Before, Effect, ElementPath, Image, Kind, Target, Touch};
 use undrift_core::name::EventId;
-use undrift_core::observe::{OWN, SeenChange};
+use undrift_core::observe::{History, OWN, SeenChange};
 use undrift_core::plan::{Plan, fulfilled};
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
@@ -97,7 +97,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         &self,
         run: &Run,
         kind: &dyn Kind,
-        live: &Image,
+        (live, history): (&Image, &History),
         pending: Vec<(usize, Record)>,
     ) -> Result<Vec<(usize, Disposition)>, Attempt> {
         let mut close = Close::of(run.resource.clone());
@@ -110,9 +110,20 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             };
             let writes = plan.writes.len();
             let since = record.stages.applied.map(|at| now.duration_since(at));
-            record.outcome = if left(kind, plan, Some(live)).is_empty() {
+            let left = left(kind, plan, Some(live));
+            let applied = record.stages.applied.unwrap_or(now);
+            // What somebody else made of it since was made over what it was put back to.
+            let is_others = |path: &ElementPath| {
+                let mut others = history.changes.iter().filter(|c| !c.is_own());
+                let since = applied.as_second();
+                others.any(|c| c.time.as_second() >= since && c.touch(kind, path).is_some())
+            };
+            record.outcome = if left.is_empty() {
                 record.stages.verified = Some(now);
                 Outcome::new(OutcomeKind::Reverted, put_back(writes))
+            } else if left.iter().all(is_others) {
+                let why = format!("{}; somebody else changed it since", put_back(writes));
+                Outcome::new(OutcomeKind::Reverted, why)
             } else if since.is_some_and(|s| s < GIVEN_UP_AFTER) {
                 ends.push((
                     index,

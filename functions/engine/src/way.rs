@@ -14,7 +14,7 @@ use undrift_core::weigh::{Occurred, weigh};
 
 use crate::close::Draft;
 use crate::look::{LookError, Looked};
-use crate::port::{CallError, Clock, Close, Cloud, ErrorClass, Journal, Switch};
+use crate::port::{CallError, Clock, Close, Cloud, ErrorClass, Journal, JournalError, Switch};
 use crate::settle::Settled;
 use crate::{Disposition, Engine, Item};
 
@@ -117,7 +117,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     async fn attempt(&self, run: &mut Run) -> Attempt {
         let keys: Vec<_> = run.items.iter().map(|i| i.key.clone()).collect();
         let looked = match self.look(&run.resource, &keys).await {
-            Ok(looked) => looked,
+            Ok(looked) => match self.without_closed(looked).await {
+                Ok(looked) => looked,
+                Err(e) => {
+                    let retry = Disposition::retry(SignedDuration::from_secs(5), e.to_string());
+                    return Attempt::Ended(all(&run.items, &retry));
+                }
+            },
             Err(LookError::Cloud(e)) => {
                 if e.class == ErrorClass::Denied {
                     self.locked_out(run, &e).await;
@@ -142,7 +148,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 .await;
         };
         if !pending.is_empty() {
-            match self.recheck(run, kind, &live, pending).await {
+            let history = &looked.known.observed.history;
+            match self.recheck(run, kind, (&live, history), pending).await {
                 Ok(rechecked) => ends.extend(rechecked),
                 Err(end) => return end,
             }
@@ -182,6 +189,28 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         } else {
             self.file(run, draft, ends).await
         }
+    }
+
+    /// Leaves out of what a dead invocation left open what it had closed already: that is over, and
+    /// what came since is other people's.
+    async fn without_closed(&self, mut looked: Looked) -> Result<Looked, JournalError> {
+        let now = self.clock.now();
+        let claim = looked.known.claim.as_mut();
+        let Some(held) = claim.and_then(|c| c.held.as_mut().filter(|h| h.lease <= now)) else {
+            return Ok(looked);
+        };
+        let mut open = Vec::new();
+        for record in held.records.drain(..) {
+            let there = self.journal.record(&record.key).await?;
+            if there.is_none_or(|there| there.revision < record.revision) {
+                open.push(record);
+            }
+        }
+        let plans = open.iter().filter_map(|r| r.plan.as_ref());
+        let writes = plans.flat_map(|p| &p.writes).map(|w| w.path.clone());
+        held.plan = held.plan.only(&writes.collect::<Vec<_>>());
+        held.records = open;
+        Ok(looked)
     }
 
     /// AWS lets us not even look: people must know, while it is tried again.

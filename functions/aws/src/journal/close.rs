@@ -1,5 +1,5 @@
-//! Closing: revisions, images and exemptions first and side by side, then the claim. Whoever finds
-//! the claim gone finds the records written.
+//! Closing: images and exemptions first and side by side, then the revisions, then the claim. Whoever
+//! finds a record finds remembered what it is about; whoever finds the claim gone, finds the records.
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::join;
@@ -29,7 +29,6 @@ impl DynamoJournal {
         now: Timestamp,
     ) -> Result<Closed, JournalError> {
         let resource = &close.resource;
-        let revisions = try_join_all(close.records.iter().map(|r| self.put_revision(r, now)));
         let observed = async {
             match &close.observed {
                 Some(observed) => self.put_observed(resource, observed).await,
@@ -47,12 +46,15 @@ impl DynamoJournal {
             .iter()
             .map(|exemption| self.exempt(Some(resource), exemption, now));
         let exemptions = try_join_all(exempting);
-        let (revisions, observed, baseline, exemptions) =
-            join!(revisions, observed, baseline, exemptions);
-        revisions?;
+        let (observed, baseline, exemptions) = join!(observed, baseline, exemptions);
         let closed = observed?;
         baseline?;
         exemptions?;
+        // Nothing was done yet: it is judged afresh, by what others learnt meanwhile.
+        if closed == Closed::Outrun && close.release.is_none() {
+            return Ok(closed);
+        }
+        try_join_all(close.records.iter().map(|r| self.put_revision(r, now))).await?;
         if let Some(release) = &close.release {
             self.release(release).await?;
         }

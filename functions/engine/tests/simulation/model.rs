@@ -122,6 +122,14 @@ fn rules(state: &State) -> Vec<String> {
         if standing.contains(&is) {
             continue;
         }
+        // The same rule stood beside it.
+        let beside = |v: &Option<String>| {
+            let mut others = log.iter().filter(|w| w.element != *name);
+            others.any(|w| v.is_some() && w.after == *v)
+        };
+        if is.is_none() && standing.iter().any(beside) {
+            continue;
+        }
         let touching = |n: usize| by_people(log).any(|(m, w)| m == n && w.element == *name);
         if is_told(state, touching) {
             continue;

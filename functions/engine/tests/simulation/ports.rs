@@ -227,6 +227,9 @@ impl Journal for Sim {
             .into_iter()
             .partition(|put| !matches!(put, Put::Revision(_)));
         let closed = self.put(first).await?;
+        if closed == Closed::Outrun && close.release.is_none() {
+            return Ok(closed);
+        }
         self.put(then).await?;
         if let Some(release) = close.release.clone() {
             self.write(move |state| journal::release(state, &release)).await?;

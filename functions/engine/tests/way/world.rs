@@ -349,6 +349,11 @@ impl Journal for &World {
     }
 
     async fn close(&self, close: &Close) -> Result<Closed, JournalError> {
+        let version = self.known.lock().unwrap().observed.version;
+        let outrun = |o: &undrift_engine::port::Observed| o.version != version + 1;
+        if close.release.is_none() && close.observed.as_ref().is_some_and(outrun) {
+            return Ok(Closed::Outrun);
+        }
         for record in &close.records {
             let mut rows = self.rows.lock().unwrap();
             let revisions = rows.entry(record.key.clone()).or_default();
