@@ -12,7 +12,7 @@ use undrift_core::record::{Outcome, OutcomeKind, Record};
 use crate::apply::Applied;
 use crate::close::{Draft, left_alone};
 use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, Release, Switch};
-use crate::verify::Verified;
+use crate::verify::{Verified, was_sent};
 use crate::way::{Attempt, Run, all};
 use crate::{Disposition, Engine, LEASE_MARGIN};
 
@@ -150,8 +150,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         if let Some(held) = draft.leftover(self.clock.now()) {
             // An undo that was cut off is asked for again, by a person: never finished by us.
             let is_undo = |r: &Record| matches!(r.cause, undrift_core::record::Cause::Undo { .. });
+            // What was sent and isn't visible yet is looked at again, never sent again.
+            let is_over = |r: &Record| is_undo(r) || was_sent(r).is_some();
             let own = held.plan.writes.iter();
-            for write in own.filter(|_| !held.records.iter().any(is_undo)) {
+            for write in own.filter(|_| !held.records.iter().any(is_over)) {
                 let planned = plan.writes.iter().any(|w| w.path == write.path);
                 let undone = stands(draft.kind, draft.live, &write.path, write.from.as_ref());
                 if !planned && undone {

@@ -253,7 +253,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     pending.push((item.index, record.clone()));
                     continue;
                 }
-                // Nobody could look at it then.
+                // Nobody could look at it then: it is judged now, and that is its next revision.
                 Some(record) if record.is_unseen() => {}
                 Some(_) => {
                     ends.push((item.index, Disposition::Done));
