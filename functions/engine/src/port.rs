@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use undrift_core::change::Change;
 use undrift_core::kind::{Call, Image, ResourceRef};
 use undrift_core::name::{AccountId, EventId, KindId, Region, ResourceId};
 use undrift_core::observe::{DatedImage, History};
@@ -248,6 +249,16 @@ impl Claim {
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.held.as_ref().is_some_and(|h| now < h.lease)
+    }
+
+    /// A change is a call of our own: one that was sent lately, or a step of what is being done.
+    #[must_use]
+    pub fn is_call_of(&self, change: &Change) -> bool {
+        let id = change.request_id.as_ref();
+        let sent = self.recent.iter().any(|own| Some(&own.request_id) == id);
+        let name = change.name.as_str();
+        let steps = self.held.iter().flat_map(|h| &h.plan.steps);
+        sent || steps.into_iter().any(|s| s.call.event_name() == name)
     }
 }
 

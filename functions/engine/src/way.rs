@@ -309,17 +309,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             return false;
         }
         let name = item.change.name.as_str();
-        let recorded = claim.is_some_and(|c| {
-            let sent = c
-                .recent
-                .iter()
-                .any(|own| Some(&own.request_id) == item.change.request_id.as_ref());
-            let planned = c
-                .held
-                .as_ref()
-                .is_some_and(|h| h.plan.steps.iter().any(|s| s.call.event_name() == name));
-            sent || planned
-        });
+        let recorded = claim.is_some_and(|c| c.is_call_of(&item.change));
         if !recorded {
             tracing::error!(alarm = "own role, no record", event = %item.change.id, name,
                 resource = %item.key.resource, "a call under Undrift's own role matches no recorded step");
