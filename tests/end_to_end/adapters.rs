@@ -10,7 +10,7 @@ async fn the_adapters_pass_their_tests_with_the_sdk() {
     // Built first, and with the same features, so that nothing is compiled twice at once.
     binaries().await;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let features = "undrift-aws/aws,undrift-notify/aws";
+    let features = "undrift-aws/aws,undrift-aws/invoke,undrift-notify/aws";
     let run = Command::new(cargo)
         .current_dir(root())
         .args(["test", "--locked", "--features", features])

@@ -15,6 +15,7 @@ mod demo;
 mod documented;
 mod everyday;
 mod instances;
+mod janitor;
 mod local;
 mod malformed;
 mod notices;

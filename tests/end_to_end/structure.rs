@@ -65,3 +65,17 @@ fn the_function_has_one_http_and_tls_stack() {
         assert!(!all.iter().any(|p| p.starts_with(forbidden)), "{forbidden}");
     }
 }
+
+#[test]
+fn the_janitor_links_no_sdk_of_a_service_that_it_has_no_right_on() {
+    let all = built_from("undrift-janitor", &["--features", "undrift-janitor/aws"]);
+    assert!(all.iter().any(|p| p.starts_with("aws-sdk-sqs ")));
+    for forbidden in [
+        "aws-sdk-ec2 ",
+        "aws-sdk-s3 ",
+        "aws-sdk-iam ",
+        "aws-sdk-cloudtrail ",
+    ] {
+        assert!(!all.iter().any(|p| p.starts_with(forbidden)), "{forbidden}");
+    }
+}

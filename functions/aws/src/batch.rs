@@ -9,14 +9,14 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use undrift_core::change::{Change, Expected};
 use undrift_engine::Disposition;
 use undrift_engine::port::{CallError, Journal};
 
-use crate::intake::{Taken, take};
+use crate::intake::{Rejected, Taken, take};
 use crate::metrics::Metrics;
-use crate::request::RequestError;
+use crate::request::{Fate, REDELIVER, Redeliver, Request, RequestError, TAG};
 
 /// What a service's function does with what it is given.
 pub trait Handler: Send + Sync {
@@ -26,6 +26,11 @@ pub trait Handler: Send + Sync {
         changes: Vec<Change>,
         deadline: Timestamp,
     ) -> impl Future<Output = Vec<Disposition>> + Send;
+
+    /// Whether it takes changes at all.
+    fn takes_changes(&self) -> bool {
+        true
+    }
 
     /// Carries a direct request out.
     fn request(
@@ -133,60 +138,104 @@ pub struct Work<'w, H, J, P> {
 impl<H: Handler, J: Journal, P: Postpone> Work<'_, H, J, P> {
     /// Works a batch through. A message is acknowledged only if it was dealt with or can never be.
     pub async fn batch(&self, batch: Batch) -> BatchAnswer {
+        let fates = self.deal(&batch.messages).await;
+        let messages = batch.messages.into_iter().zip(fates);
+        let again: Vec<(Message, Fate)> = messages.filter(|(_, f)| *f != Fate::Done).collect();
+        join_all(again.iter().map(|(message, fate)| async move {
+            if let Fate::Again { after, why } = fate {
+                self.put_off(message, *after, why).await;
+            }
+        }))
+        .await;
+        BatchAnswer::of(again.into_iter().map(|(message, _)| message.message_id))
+    }
+
+    /// Deals with messages that didn't come by the queue; what became of each, in their order.
+    async fn redeliver(&self, redeliver: Redeliver) -> Value {
+        if !self.handler.takes_changes() {
+            let why = "this function undoes; ask the one that reverts".to_owned();
+            return RequestError::Refused(why).answer();
+        }
+        let bodies = redeliver.messages.into_iter().enumerate();
+        let messages: Vec<Message> = bodies
+            .map(|(place, body)| Message {
+                message_id: format!("redelivered-{place}"),
+                receipt_handle: String::new(),
+                body,
+                attributes: Attributes::default(),
+            })
+            .collect();
+        json!({"redelivered": self.deal(&messages).await})
+    }
+
+    /// Reads messages, and hands all changes among them over together; what became of each.
+    async fn deal(&self, messages: &[Message]) -> Vec<Fate> {
         let now = Timestamp::now();
-        let mut changes = Vec::new();
-        let mut of_changes = Vec::new();
-        let mut rejects = Vec::new();
-        for message in batch.messages {
+        let (mut changes, mut of_changes, mut rejects) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, message) in messages.iter().enumerate() {
             match take(&message.body, self.expected) {
                 Taken::Change(change) => {
                     self.metrics.event_lag(change.time, now);
                     tracing::debug!(event = %change.id, name = %change.name, "a change was taken");
                     changes.push(*change);
-                    of_changes.push(message);
+                    of_changes.push(place);
                 }
                 Taken::Ignored(why) => {
                     tracing::debug!(message_id = message.message_id, why = ?why, "ignored");
                 }
-                Taken::Rejected(rejected) => rejects.push((message.message_id, rejected)),
+                Taken::Rejected(rejected) => rejects.push((place, &message.message_id, rejected)),
             }
         }
-        let rejecting = join_all(rejects.into_iter().map(|(id, rejected)| async move {
+        let rejecting = join_all(rejects.into_iter().map(|(place, id, rejected)| async move {
             self.metrics.rejected(now);
-            tracing::error!(
-                message_id = id,
-                digest = rejected.digest,
-                why = rejected.why,
-                beginning = rejected.beginning,
-                "a message is not understood"
-            );
-            let remembered = self
-                .journal
-                .reject(&rejected.digest, &rejected.why, &rejected.beginning)
-                .await;
-            match remembered {
-                Ok(()) => None,
-                Err(e) => {
-                    tracing::error!(message_id = id, error = %e,
-                        "the message could not be remembered; it comes again");
-                    Some(id)
-                }
-            }
+            (place, self.reject(id, rejected).await)
         }));
-        let (unremembered, again) = tokio::join!(rejecting, self.changes(changes, of_changes));
-        BatchAnswer::of(unremembered.into_iter().flatten().chain(again))
+        let (rejected, handled) = tokio::join!(rejecting, self.changes(changes));
+        let mut fates = vec![Fate::Done; messages.len()];
+        for (place, fate) in rejected
+            .into_iter()
+            .chain(of_changes.into_iter().zip(handled))
+        {
+            if let Some(known) = fates.get_mut(place) {
+                *known = fate;
+            }
+        }
+        fates
     }
 
-    /// Hands changes over; gives the ids of the messages that are to come again.
-    async fn changes(&self, changes: Vec<Change>, messages: Vec<Message>) -> Vec<String> {
+    /// Remembers a message that will never be understood.
+    async fn reject(&self, id: &str, rejected: Rejected) -> Fate {
+        tracing::error!(
+            message_id = id,
+            digest = rejected.digest,
+            why = rejected.why,
+            beginning = rejected.beginning,
+            "a message is not understood"
+        );
+        let remembered = self
+            .journal
+            .reject(&rejected.digest, &rejected.why, &rejected.beginning)
+            .await;
+        match remembered {
+            Ok(()) => Fate::Done,
+            Err(e) => {
+                tracing::error!(message_id = id, error = %e,
+                    "the message could not be remembered; it comes again");
+                Fate::Failed(e.to_string())
+            }
+        }
+    }
+
+    /// Hands changes over; what becomes of the message of each.
+    async fn changes(&self, changes: Vec<Change>) -> Vec<Fate> {
         if changes.is_empty() {
             return Vec::new();
         }
-        let all = |messages: Vec<Message>| messages.into_iter().map(|m| m.message_id).collect();
         let count = changes.len();
+        let failed = |why: &str| vec![Fate::Failed(why.to_owned()); count];
         let work = self.guarded(self.handler.handle(changes, self.deadline));
         let Some(dispositions) = work.await else {
-            return all(messages);
+            return failed("the function failed or ran out of time; its log says how");
         };
         if dispositions.len() != count {
             tracing::error!(
@@ -195,27 +244,12 @@ impl<H: Handler, J: Journal, P: Postpone> Work<'_, H, J, P> {
                 "not every change has its disposition; the whole batch comes again"
             );
             self.metrics.failed(Timestamp::now());
-            return all(messages);
+            return failed("not every change has its disposition");
         }
-        let again: Vec<(Message, Duration, String)> = messages
-            .into_iter()
-            .zip(dispositions)
-            .filter_map(|(message, disposition)| match disposition {
-                Disposition::Done => None,
-                Disposition::Retry { after, why } => Some((message, after, why)),
-            })
-            .collect();
-        join_all(
-            again
-                .iter()
-                .map(|(message, after, why)| self.put_off(message, *after, why)),
-        )
-        .await;
-        again.into_iter().map(|(m, _, _)| m.message_id).collect()
+        dispositions.into_iter().map(fate).collect()
     }
 
-    async fn put_off(&self, message: &Message, after: Duration, why: &str) {
-        let seconds = wait(after);
+    async fn put_off(&self, message: &Message, seconds: u32, why: &str) {
         tracing::info!(
             message_id = message.message_id,
             seconds,
@@ -234,6 +268,13 @@ impl<H: Handler, J: Journal, P: Postpone> Work<'_, H, J, P> {
 
     /// Carries a direct request out; errors are answers too.
     pub async fn request(&self, request: Value) -> Value {
+        if request.get(TAG).and_then(Value::as_str) == Some(REDELIVER) {
+            return match Request::parse(request) {
+                Ok(Request::Redeliver(messages)) => self.redeliver(messages).await,
+                Ok(_) => RequestError::NotUnderstood("it is another request".to_owned()).answer(),
+                Err(e) => e.answer(),
+            };
+        }
         match self
             .guarded(self.handler.request(request, self.expected, self.deadline))
             .await
@@ -273,6 +314,17 @@ fn words(panic: &(dyn std::any::Any + Send)) -> &str {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no words")
+}
+
+/// What becomes of a message, in whole seconds.
+pub(crate) fn fate(disposition: Disposition) -> Fate {
+    match disposition {
+        Disposition::Done => Fate::Done,
+        Disposition::Retry { after, why } => Fate::Again {
+            after: wait(after),
+            why,
+        },
+    }
 }
 
 /// A wait in SQS's whole seconds: never shorter than asked for, never none.

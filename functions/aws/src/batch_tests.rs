@@ -262,6 +262,47 @@ async fn requests_are_answered_whatever_happens() {
     assert_eq!(ask("panic").await["error"]["kind"], "failed");
 }
 
+#[tokio::test]
+async fn messages_that_are_handed_over_directly_are_answered_one_by_one() {
+    let (metrics, _) = metrics();
+    let expected = testing::expected();
+    let journal = Rejects::default();
+    let ask = |ids: &[&str]| {
+        let bodies = ids.iter().map(|id| match *id {
+            "bad" => "x".to_owned(),
+            id => testing::event(id).to_string(),
+        });
+        let request = json!({"undrift": "redeliver", "messages": bodies.collect::<Vec<_>>()});
+        let (journal, metrics, expected) = (&journal, &metrics, &expected);
+        async move {
+            let work = Work {
+                handler: &ById,
+                journal,
+                postpone: None::<&Puts>,
+                metrics,
+                expected,
+                deadline: Timestamp::now(),
+                limit: Timestamp::now() + SignedDuration::from_secs(1),
+            };
+            work.request(request).await
+        }
+    };
+    let answer = ask(&["good-1", "bad", "retry-1", "good-2"]).await;
+    let again = json!({"again": {"after": 8, "why": "not yet visible"}});
+    assert_eq!(
+        answer["redelivered"],
+        json!(["done", "done", again, "done"])
+    );
+    assert_eq!(journal.digests.lock().unwrap().len(), 1);
+    let answer = ask(&["good-1", "panic-1", "bad"]).await;
+    let fates: Vec<Fate> = serde_json::from_value(answer["redelivered"].clone()).unwrap();
+    assert!(matches!(
+        fates.as_slice(),
+        [Fate::Failed(_), Fate::Failed(_), Fate::Done]
+    ));
+    assert_eq!(ask(&[]).await["redelivered"], json!([]));
+}
+
 #[test]
 fn the_answer_is_what_lambda_reads() {
     let answer = BatchAnswer::of(["m-1".to_owned()]);

@@ -1,5 +1,6 @@
 //! A function's environment, typed.
 
+mod janitor;
 mod notify;
 mod sweep;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use undrift_core::name::{Arn, Region};
 
+pub use janitor::{JanitorEnvironment, Served};
 pub use notify::{NotifyEnvironment, safe_address};
 pub use sweep::SweepEnvironment;
 

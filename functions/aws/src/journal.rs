@@ -23,6 +23,8 @@ mod hold;
 #[cfg(feature = "aws")]
 mod know;
 #[cfg(feature = "aws")]
+mod open;
+#[cfg(feature = "aws")]
 mod repeat;
 #[cfg(feature = "aws")]
 mod sweep;

@@ -7,7 +7,8 @@
 //!
 //! Behind the feature: the SDK clients ([`client`]), the journal in `DynamoDB`
 //! ([`journal::DynamoJournal`]), the pause switch ([`switch`]), log lines ([`log`]) and the
-//! Lambda's main loop ([`function`], [`runtime`]).
+//! Lambda's main loop ([`function`], [`runtime`]). Behind the feature `invoke`: asking other
+//! functions.
 
 pub mod batch;
 pub mod classify;
@@ -18,6 +19,8 @@ pub mod config;
 #[cfg(feature = "aws")]
 pub mod function;
 pub mod intake;
+#[cfg(feature = "invoke")]
+pub mod invoke;
 pub mod journal;
 #[cfg(feature = "aws")]
 pub mod log;

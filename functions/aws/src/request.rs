@@ -13,6 +13,8 @@ use undrift_engine::sweep::Cursor;
 
 /// The member that names what is asked.
 pub const TAG: &str = "undrift";
+/// What [`TAG`] says of [`Redeliver`].
+pub(crate) const REDELIVER: &str = "redeliver";
 
 /// A direct request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,43 @@ pub enum Request {
     Sweep(Sweep),
     /// Decide changes that no event told of.
     Missed(Missed),
+    /// Finish what a crash left open on a resource.
+    Resume(Resume),
+    /// Deal with messages that no function dealt with while they were on the queue.
+    Redeliver(Redeliver),
+}
+
+/// Finish what a crash left open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// On what.
+    pub resource: ResourceRef,
+}
+
+/// Deal with messages as if the queue had delivered them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redeliver {
+    /// Their bodies.
+    pub messages: Vec<String>,
+}
+
+/// What became of a message that was handed over, or of work that was to be finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It is dealt with, or can never be: the message may go.
+    Done,
+    /// It is to come again.
+    Again {
+        /// Not before this many seconds.
+        after: u32,
+        /// Why.
+        why: String,
+    },
+    /// It was handed over with others, and the function failed or ran out of time on one of them.
+    Failed(String),
 }
 
 /// Look at a page of resources.
@@ -133,6 +172,12 @@ mod tests {
         let written = serde_json::to_value(&undo).unwrap();
         assert_eq!(written[TAG], "undo");
         assert_eq!(Request::parse(written.clone()).unwrap(), undo);
+        let redeliver = Request::Redeliver(Redeliver {
+            messages: vec!["{}".into()],
+        });
+        let again = serde_json::to_value(&redeliver).unwrap();
+        assert_eq!(again, json!({"undrift": "redeliver", "messages": ["{}"]}));
+        assert_eq!(Request::parse(again).unwrap(), redeliver);
         let mut extra = written.clone();
         extra["forever"] = json!(true);
         assert!(Request::parse(extra).is_err());

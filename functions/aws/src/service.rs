@@ -11,14 +11,14 @@ use undrift_engine::port::{Cloud, Place, Switch};
 use undrift_engine::undo::{UndoRequest, Undone};
 use undrift_engine::{Disposition, Engine, SETTLES_AFTER};
 
-use crate::batch::Handler;
+use crate::batch::{Handler, fate};
 use crate::clock::SystemClock;
 use crate::config::{Duty, Environment};
 use crate::function::Function;
 use crate::intake::take_record;
 use crate::journal::DynamoJournal;
 use crate::metrics::{Metered, Metrics};
-use crate::request::{Missed, Request, RequestError, Sweep};
+use crate::request::{Missed, Request, RequestError, Resume, Sweep};
 use crate::runtime::Error;
 use crate::switch::ParameterSwitch;
 
@@ -84,9 +84,9 @@ fn half(deadline: Timestamp) -> Timestamp {
 }
 
 impl<C: Cloud> Service<'_, C> {
-    /// Only the function that reverts sweeps: what it finds it may have to revert.
-    fn sweeps(&self) -> Result<(), RequestError> {
-        if self.duty == Duty::Revert {
+    /// Only the function that reverts looks for what is wrong: what it finds it may have to revert.
+    fn reverts(&self) -> Result<(), RequestError> {
+        if self.takes_changes() {
             return Ok(());
         }
         let why = "this function undoes; ask the one that reverts".to_owned();
@@ -99,7 +99,7 @@ impl<C: Cloud> Service<'_, C> {
         place: &Expected,
         deadline: Timestamp,
     ) -> Result<Value, RequestError> {
-        self.sweeps()?;
+        self.reverts()?;
         let place = Place {
             account: place.account.clone(),
             region: place.region.clone(),
@@ -118,7 +118,7 @@ impl<C: Cloud> Service<'_, C> {
         place: &Expected,
         deadline: Timestamp,
     ) -> Result<Value, RequestError> {
-        self.sweeps()?;
+        self.reverts()?;
         let records = missed.records.iter();
         let changes = records.filter_map(|r| take_record(r, place)).collect();
         let explained = self
@@ -128,11 +128,21 @@ impl<C: Cloud> Service<'_, C> {
             .map_err(|e| RequestError::Failed(e.to_string()))?;
         Ok(json!({"explained": explained}))
     }
+
+    async fn resume(&self, resume: &Resume, deadline: Timestamp) -> Result<Value, RequestError> {
+        self.reverts()?;
+        let resumed = self.engine.resume(&resume.resource, deadline).await;
+        Ok(json!({"resumed": fate(resumed)}))
+    }
 }
 
 impl<C: Cloud> Handler for Service<'_, C> {
     async fn handle(&self, changes: Vec<Change>, deadline: Timestamp) -> Vec<Disposition> {
         self.engine.handle(changes, deadline).await
+    }
+
+    fn takes_changes(&self) -> bool {
+        self.duty == Duty::Revert
     }
 
     async fn request(
@@ -145,6 +155,11 @@ impl<C: Cloud> Handler for Service<'_, C> {
             Request::Undo(undo) => undo,
             Request::Sweep(sweep) => return self.sweep(sweep, place, deadline).await,
             Request::Missed(missed) => return self.missed(missed, place, deadline).await,
+            Request::Resume(resume) => return self.resume(&resume, deadline).await,
+            Request::Redeliver(_) => {
+                let why = "messages are dealt with as a batch".to_owned();
+                return Err(RequestError::NotUnderstood(why));
+            }
         };
         if self.duty != Duty::Undo {
             return Err(RequestError::Refused(

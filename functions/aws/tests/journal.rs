@@ -6,6 +6,8 @@
     reason = "tests say what they expect by failing"
 )]
 
+#[path = "journal/open.rs"]
+mod open;
 mod support;
 #[path = "../src/testing.rs"]
 #[allow(dead_code, reason = "the unit tests use the rest")]

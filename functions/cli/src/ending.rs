@@ -74,6 +74,12 @@ pub(crate) enum Failure {
          {{\"undrift\": \"sweep\"}}"
     )]
     SweepLocalOnly,
+    /// Dead letters of an account.
+    #[error(
+        "redrive works on the local account only so far: add --local; in an account, invoke the \
+         function `undrift-janitor` with {{\"undrift\": \"redrive\"}}"
+    )]
+    RedriveLocalOnly,
     /// No record, or several, have that name.
     #[error("{0}")]
     Record(String),
@@ -108,6 +114,7 @@ impl Failure {
             | Self::LocalOnly
             | Self::UndoLocalOnly
             | Self::SweepLocalOnly
+            | Self::RedriveLocalOnly
             | Self::Record(_) => Ending::Usage,
             Self::Documents(errors) => of_documents(errors),
             Self::File { .. } | Self::Output(_) | Self::Stack(_) | Self::NoLocal => Ending::Blind,

@@ -280,6 +280,34 @@ fn the_revert_role_cannot_open_anything() {
         out(&run)
             .contains("arn:${AWS::Partition}:ec2:${AWS::Region}:111122223333:security-group/*")
     );
+    // The janitor has no right on any resource, and writes nothing but records and what it can't read.
+    let janitor = actions("janitor", "janitor");
+    for service in ["ec2:", "s3:", "iam:", "cloudtrail:"] {
+        assert!(
+            !janitor.iter().any(|a| a.starts_with(service)),
+            "{janitor:?}"
+        );
+    }
+    assert!(janitor.contains(&"lambda:InvokeFunction".to_owned()));
+    assert!(janitor.iter().all(|a| !a.contains('*')));
+    let role = found.iter().find(|o| o["role"] == "janitor").unwrap();
+    let statements = role["policy"]["Statement"].as_array().unwrap();
+    let writes = statements.iter().filter(|s| {
+        let actions = s["Action"].to_string();
+        ["PutItem", "UpdateItem", "DeleteItem"]
+            .iter()
+            .any(|a| actions.contains(a))
+    });
+    let on = |s: &serde_json::Value| {
+        s["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"][0].clone()
+    };
+    let on: Vec<_> = writes.map(on).collect();
+    assert_eq!(on, ["record#*", "rejected#*"]);
+    let resources = statements
+        .iter()
+        .flat_map(|s| s["Resource"].as_array().unwrap());
+    let mut names = resources.map(|r| r.as_str().unwrap());
+    assert!(names.all(|r| r.contains(":111122223333:") && !r.contains('*')));
     // Buckets' ARNs name no account, so the statements do.
     let buckets = found.iter().find(|o| o["function"] == "s3").unwrap();
     let statements = buckets["policy"]["Statement"].as_array().unwrap();
@@ -291,6 +319,31 @@ fn the_revert_role_cannot_open_anything() {
             .filter(on_all)
             .all(|s| own(s) == "111122223333")
     );
+}
+
+#[test]
+fn redrive_says_where_it_works_and_finds_no_account_that_is_not_there() {
+    let run = undrift(&root(), &["redrive"]);
+    assert_eq!(code(&run), 2);
+    assert!(err(&run).contains("--local") && err(&run).contains("undrift-janitor"));
+    let dir = tempfile::tempdir().unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_undrift"))
+        .args(["redrive", "--local"])
+        .current_dir(root())
+        .env("UNDRIFT_LOCAL_FILE", dir.path().join("none.json"))
+        .output()
+        .unwrap();
+    assert_eq!(code(&run), 3);
+    assert!(
+        err(&run).contains("no local account answers"),
+        "{}",
+        err(&run)
+    );
+    assert!(run.stdout.is_empty());
+    let help = out(&undrift(&root(), &["redrive", "--help"]));
+    for part in ["dead letters", "--local", "Ends with 0"] {
+        assert!(help.contains(part), "{help}");
+    }
 }
 
 #[test]

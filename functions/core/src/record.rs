@@ -271,10 +271,15 @@ impl Record {
             .max()
     }
 
-    /// AWS refused even the look at the resource: it is still to be judged.
+    /// Nobody could look at the resource: AWS refused it, or no function lived to do it. It is
+    /// still to be judged, and that judgement is the next revision.
     #[must_use]
     pub fn is_unseen(&self) -> bool {
-        self.outcome.kind == OutcomeKind::Blocked && self.stages.looked.is_none()
+        let untold = matches!(
+            self.outcome.kind,
+            OutcomeKind::Blocked | OutcomeKind::Failed
+        );
+        untold && self.stages.looked.is_none()
     }
 
     /// People are told of it: anything but a change that was left with nothing found, and what

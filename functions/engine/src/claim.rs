@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join3;
-use jiff::Timestamp;
 use undrift_core::decide::Decision;
 use undrift_core::kind::{Element, Image, Kind};
 use undrift_core::plan::{Plan, Write, stands};
@@ -12,8 +11,8 @@ use undrift_core::record::{Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
 use crate::close::{Draft, left_alone, unacted_outcome};
-use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, OwnCall, Release, Switch};
-use crate::verify::Verified;
+use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, Release, Switch};
+use crate::verify::{Verified, was_sent};
 use crate::way::{Attempt, Run, all};
 use crate::{Disposition, Engine, LEASE_MARGIN};
 
@@ -47,7 +46,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 plan: work.plan.clone(),
                 records: work.records.iter().map(|(r, _)| r.clone()).collect(),
             }),
-            recent: recent(&draft, now),
+            recent: before.map(|c| c.recent.clone()).unwrap_or_default(),
         };
         let caps = caps(&draft);
         let second_look = async {
@@ -137,8 +136,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         if let Some(held) = leftover {
             // An undo that was cut off is asked for again, by a person: never finished by us.
             let is_undo = |r: &Record| matches!(r.cause, undrift_core::record::Cause::Undo { .. });
+            // What was sent and isn't visible yet is looked at again, never sent again.
+            let is_over = |r: &Record| is_undo(r) || was_sent(r).is_some();
             let own = held.plan.writes.iter();
-            for write in own.filter(|_| !held.records.iter().any(is_undo)) {
+            for write in own.filter(|_| !held.records.iter().any(is_over)) {
                 let substance = |e: &Element| draft.kind.substance(&write.path.facet, e);
                 let mut planned = plan.writes.iter_mut().filter(|w| w.path == write.path);
                 if let Some(planned) = planned.next() {
@@ -253,21 +254,6 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             Attempt::Ended(all(&run.items, &retry))
         })
     }
-}
-
-/// The calls of our own that are remembered; with them those that a dead invocation may have sent.
-fn recent(draft: &Draft<'_>, now: Timestamp) -> Vec<OwnCall> {
-    let before = draft.looked.known.claim.as_ref();
-    let mut recent = before.map(|c| c.recent.clone()).unwrap_or_default();
-    let leftover = draft.leftover(now);
-    recent.extend(leftover.iter().flat_map(|held| {
-        held.plan.steps.iter().map(|step| OwnCall {
-            operation: step.call.event_name(),
-            request_id: None,
-            at: held.lease,
-        })
-    }));
-    recent
 }
 
 /// An element still stands as a write found it, in all that is judged: a description may change.

@@ -35,6 +35,8 @@ use port::{CallError, Clock, Cloud, ErrorClass, Journal, Switch};
 
 /// How long after its call an event's own effect may still be invisible to reads.
 pub const SETTLES_AFTER: SignedDuration = SignedDuration::from_secs(10);
+/// When work that could not be finished is taken up again.
+const RESUMED_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// How long a lease outlives the work's deadline.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
@@ -132,6 +134,30 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             worsen(&mut dispositions, index, disposition);
         }
         dispositions
+    }
+
+    /// Finishes what a crash left open on a resource, with no change of its own to judge: takes
+    /// over a lease that is over, and closes its records. `Done`: nothing is open.
+    pub async fn resume(&self, resource: &ResourceRef, deadline: Timestamp) -> Disposition {
+        let seen = self.clock.now();
+        self.resource(resource.clone(), Vec::new(), seen, deadline)
+            .await;
+        let known = match self.journal.know(resource, &[]).await {
+            Ok(known) => known,
+            Err(e) => return Disposition::retry(SignedDuration::from_secs(5), e.to_string()),
+        };
+        let Some(held) = known.claim.and_then(|claim| claim.held) else {
+            return Disposition::Done;
+        };
+        let now = self.clock.now();
+        if now < held.lease {
+            return Disposition::retry(
+                held.lease.duration_since(now),
+                "another invocation is at it, or what was sent isn't visible yet",
+            );
+        }
+        let why = "it could not be finished: Undrift is paused, or the function's log says why";
+        Disposition::retry(RESUMED_AGAIN, why)
     }
 
     /// The resources a change touched, names resolved to ids.

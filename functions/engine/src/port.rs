@@ -281,6 +281,15 @@ impl Claim {
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.held.as_ref().is_some_and(|h| now < h.lease)
     }
+
+    /// A change is a call of our own: one that was sent lately, or a step of what is being done.
+    #[must_use]
+    pub fn is_call_of(&self, change: &Change) -> bool {
+        let sent = self.recent.iter().any(|own| own.is_of(change));
+        let name = change.name.as_str();
+        let steps = self.held.iter().flat_map(|h| &h.plan.steps);
+        sent || steps.into_iter().any(|s| s.call.event_name() == name)
+    }
 }
 
 /// The result of a claim.

@@ -192,4 +192,3 @@ fn is_explained(kind: &dyn Kind, live: &Image, item: &Item, run: &Run, history: 
         .iter()
         .all(|t| is_gone(t) || is_seen(t) || replaced(t))
 }
-

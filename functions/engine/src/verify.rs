@@ -13,7 +13,7 @@ use crate::apply::Applied;
 use crate::claim::Work;
 use crate::close::Draft;
 use crate::outcome::{bystander, put_back, undone};
-use crate::port::{Claim, Clock, Close, Cloud, Journal, RECENT_CALLS, Release, Switch};
+use crate::port::{Claim, Clock, Close, Cloud, Held, Journal, RECENT_CALLS, Release, Switch};
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine};
 
@@ -23,6 +23,9 @@ const LAG: SignedDuration = SignedDuration::from_secs(2);
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// When a pending record is looked at again.
 const PENDING_AGAIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// Why a record ends that stayed pending too long.
+const NEVER_SEEN: &str = "the calls succeeded, but it was never seen to be back";
 
 /// What a look after the calls showed.
 #[derive(Debug, Clone, Default)]
@@ -131,10 +134,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 ));
                 continue;
             } else {
-                Outcome::new(
-                    OutcomeKind::Failed,
-                    "the calls succeeded, but it was never seen to be back",
-                )
+                Outcome::new(OutcomeKind::Failed, NEVER_SEEN)
             };
             record.revision += 1;
             record.stages.closed = Some(now);
@@ -166,29 +166,38 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let mut close = Close::of(run.resource.clone());
         let own: Vec<_> = draft.items.iter().map(|i| i.key.clone()).collect();
         let taken_over = |r: &Record| !own.contains(&r.key);
+        let mut waiting = Vec::new();
         let Work { plan, records } = work;
         for (mut record, index) in records {
             let acted = record.plan.as_ref().is_some_and(|p| !p.writes.is_empty());
             record.stages.claimed = record.stages.claimed.or(Some(claimed_at));
-            record.outcome = if acted {
-                self.outcome(draft, &record, &applied, &verified, taken_over(&record))
-            } else {
-                bystander(&record)
+            let waited = was_sent(&record);
+            record.outcome = match waited {
+                Some(since) => at_last(draft.kind, &record, &verified, since, self.clock.now()),
+                None if acted => {
+                    self.outcome(draft, &record, &applied, &verified, taken_over(&record))
+                }
+                None => bystander(&record),
             };
             let mut end = Disposition::Done;
             match record.outcome.kind {
                 OutcomeKind::Reverted => {
-                    record.stages.applied = applied.at;
+                    record.stages.applied = waited.or(applied.at);
                     record.stages.verified = verified.at;
                 }
                 OutcomeKind::Pending => {
-                    record.stages.applied = applied.at;
+                    record.stages.applied = waited.or(applied.at);
                     end = Disposition::retry(PENDING_AGAIN, record.outcome.reason.clone());
                 }
                 _ => {}
             }
             if acted && !matches!(record.cause, Cause::Undo { .. }) {
                 record.sent.extend(applied.sent.iter().cloned());
+            }
+            let untold = index.is_none() && (waited.is_some() || run.items.is_empty());
+            if record.outcome.kind == OutcomeKind::Pending && untold {
+                waiting.push(record);
+                continue;
             }
             if record.outcome.kind == OutcomeKind::Undone
                 && let Cause::Undo { of, .. } = &record.cause
@@ -211,6 +220,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         free.recent.extend(applied.own_calls());
         let surplus = free.recent.len().saturating_sub(RECENT_CALLS);
         free.recent.drain(..surplus);
+        // No message comes again for these: the claim keeps them open until they are looked at.
+        free.held = (!waiting.is_empty()).then(|| Held {
+            nonce: run.nonce.clone(),
+            lease: self.clock.now() + PENDING_AGAIN,
+            plan: plan.clone(),
+            records: waiting,
+        });
         run.own.extend(own_change(run, &plan, &applied));
         keep(run, draft, &verified, &mut close);
         close.release = Some(Release::of(&run.nonce, free));
@@ -218,13 +234,35 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     }
 }
 
-/// The images to keep after our own writes.
-fn keep(
-    run: &Run,
-    draft: &Draft<'_>,
+/// When an open record's calls had succeeded while reads didn't show it.
+pub(crate) fn was_sent(record: &Record) -> Option<Timestamp> {
+    let pending = record.outcome.kind == OutcomeKind::Pending;
+    record.stages.applied.filter(|_| pending)
+}
+
+/// What became of calls that were sent earlier, when reads didn't show it.
+fn at_last(
+    kind: &dyn Kind,
+    record: &Record,
     verified: &Verified,
-    close: &mut Close,
-) {
+    since: Timestamp,
+    now: Timestamp,
+) -> Outcome {
+    let plan = record.plan.clone().unwrap_or_default();
+    if verified.gone {
+        return Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
+    }
+    if left(kind, &plan, verified.seen.as_ref()).is_empty() {
+        return Outcome::new(OutcomeKind::Reverted, put_back(plan.writes.len()));
+    }
+    if now.duration_since(since) < GIVEN_UP_AFTER {
+        return Outcome::new(OutcomeKind::Pending, "still not visible");
+    }
+    Outcome::new(OutcomeKind::Failed, NEVER_SEEN)
+}
+
+/// The images to keep after our own writes.
+fn keep(run: &Run, draft: &Draft<'_>, verified: &Verified, close: &mut Close) {
     let known = &draft.looked.known.observed.history;
     let mut history = draft.observed.clone();
     if let (Some(seen), Some(at)) = (&verified.seen, verified.seen_at) {

@@ -14,7 +14,9 @@ use undrift_core::weigh::{Occurred, weigh};
 
 use crate::close::Draft;
 use crate::look::{LookError, Looked};
-use crate::port::{CallError, Clock, Close, Cloud, ErrorClass, Journal, JournalError, Switch};
+use crate::port::{
+    CallError, Clock, Close, Cloud, ErrorClass, Journal, JournalError, OwnCall, Switch,
+};
 use crate::settle::Settled;
 use crate::{Disposition, Engine, Item};
 
@@ -195,14 +197,27 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     /// what came since is other people's.
     async fn without_closed(&self, mut looked: Looked) -> Result<Looked, JournalError> {
         let now = self.clock.now();
-        let claim = looked.known.claim.as_mut();
-        let Some(held) = claim.and_then(|c| c.held.as_mut().filter(|h| h.lease <= now)) else {
+        let Some(claim) = looked.known.claim.as_mut() else {
             return Ok(looked);
         };
+        let Some(held) = claim.held.as_mut().filter(|h| h.lease <= now) else {
+            return Ok(looked);
+        };
+        // It may have sent any of its calls.
+        claim
+            .recent
+            .extend(held.plan.steps.iter().map(|step| OwnCall {
+                operation: step.call.event_name(),
+                request_id: None,
+                at: held.lease,
+            }));
         let mut open = Vec::new();
         for record in held.records.drain(..) {
             let there = self.journal.record(&record.key).await?;
-            if there.is_none_or(|there| there.revision < record.revision) {
+            let is_open = |there: &Record| {
+                there.revision < record.revision || there.outcome.kind == OutcomeKind::Pending
+            };
+            if there.as_ref().is_none_or(is_open) {
                 open.push(record);
             }
         }
@@ -287,7 +302,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     pending.push((item.index, record.clone()));
                     continue;
                 }
-                // Nobody could look at it then.
+                // Nobody could look at it then: it is judged now, and that is its next revision.
                 Some(record) if record.is_unseen() => {}
                 Some(_) => {
                     ends.push((item.index, Disposition::Done));
@@ -343,14 +358,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             return false;
         }
         let name = item.change.name.as_str();
-        let recorded = claim.is_some_and(|c| {
-            let sent = c.recent.iter().any(|own| own.is_of(&item.change));
-            let planned = c
-                .held
-                .as_ref()
-                .is_some_and(|h| h.plan.steps.iter().any(|s| s.call.event_name() == name));
-            sent || planned
-        });
+        let recorded = claim.is_some_and(|c| c.is_call_of(&item.change));
         if !recorded && !quietly {
             tracing::error!(alarm = "own role, no record", event = %item.change.id, name,
                 resource = %item.key.resource, "a call under Undrift's own role matches no recorded step");
@@ -404,7 +412,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let age = looked_at.duration_since(item.change.time);
             let judged = self.bundle.listening(&item.change).next().is_some();
             if judged && age < self.settles_after && item.effect != Effect::Deleted {
-                ends.push((item.index, self.young(age, "the resource isn't visible yet")));
+                ends.push((
+                    item.index,
+                    self.young(age, "the resource isn't visible yet"),
+                ));
                 continue;
             }
             ends.push((item.index, Disposition::Done));

@@ -231,7 +231,8 @@ impl Account {
         ))
     }
 
-    /// The queue of that name, made if it is missing; the options count only then.
+    /// The queue of that name, made if it is missing, with its dead-letter queue; the options count
+    /// only then.
     pub fn queue(&self, name: &str, options: QueueOptions) -> Queue {
         let mut queues = self
             .trail
@@ -239,10 +240,16 @@ impl Account {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let arn = format!("arn:aws:sqs:{}:{DEFAULT_ACCOUNT}:{name}", self.region);
-        queues
+        let queue = queues
             .entry(name.to_owned())
             .or_insert_with(|| Queue::new(name, &arn, options))
-            .clone()
+            .clone();
+        if let Some(dead) = queue.dead() {
+            queues
+                .entry(dead.name().to_owned())
+                .or_insert_with(|| dead.clone());
+        }
+        queue
     }
 
     /// The URL under which SQS calls through the trail reach a queue.

@@ -32,7 +32,10 @@ pub(crate) async fn answer(
         body: &asked.body,
     };
     match call.service.name.as_str() {
-        "sqs" => sqs(trail, call, &raw.input(&call.service, &call.operation)),
+        "sqs" => {
+            let input = raw.input(&call.service, &call.operation);
+            sqs(trail, call, &input).await
+        }
         "events" if call.operation == "PutEvents" => {
             let answer = put_events(
                 trail,
@@ -51,7 +54,7 @@ pub(crate) async fn answer(
     }
 }
 
-fn sqs(trail: &Trail, call: &Identified, input: &Value) -> Option<Response<Full<Bytes>>> {
+async fn sqs(trail: &Trail, call: &Identified, input: &Value) -> Option<Response<Full<Bytes>>> {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
     let name = text("QueueUrl").map_or_else(|| text("QueueName"), |url| url.rsplit('/').next())?;
     let queue = trail.queue(name)?;
@@ -81,6 +84,7 @@ fn sqs(trail: &Trail, call: &Identified, input: &Value) -> Option<Response<Full<
             }
             json!({ "Successful": done, "Failed": failed })
         }
+        "ReceiveMessage" => receive(&queue, input).await,
         "DeleteMessage" => {
             queue.delete(text("ReceiptHandle").unwrap_or_default());
             json!({})
@@ -108,6 +112,48 @@ fn sqs(trail: &Trail, call: &Identified, input: &Value) -> Option<Response<Full<
         _ => return None,
     };
     Some(ok(&call.service.json_version, &answered))
+}
+
+/// Messages as `ReceiveMessage` gives them: one where nothing is asked for, ten at most, and of what
+/// SQS says of them only what is asked for (SQS API Reference).
+async fn receive(queue: &Queue, input: &Value) -> Value {
+    let number = |name: &str| input.get(name).and_then(Value::as_u64);
+    let most = number("MaxNumberOfMessages").unwrap_or(1).clamp(1, 10);
+    let wait = Duration::from_secs(number("WaitTimeSeconds").unwrap_or(0).min(20));
+    let visibility = number("VisibilityTimeout").map(Duration::from_secs);
+    let visibility = visibility.unwrap_or(queue.options().visibility);
+    let most = usize::try_from(most).unwrap_or(1);
+    let asked: Vec<&str> = ["MessageSystemAttributeNames", "AttributeNames"]
+        .iter()
+        .filter_map(|name| input.get(*name)?.as_array())
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let messages: Vec<Value> = queue
+        .receive_for(most, wait, visibility)
+        .await
+        .iter()
+        .map(|delivery| {
+            let said = [
+                ("ApproximateReceiveCount", delivery.receives.to_string()),
+                ("SentTimestamp", delivery.sent_ms.to_string()),
+                (
+                    "ApproximateFirstReceiveTimestamp",
+                    delivery.first_received_ms.to_string(),
+                ),
+            ];
+            let wanted = |name: &str| asked.iter().any(|a| *a == "All" || *a == name);
+            let said = said.into_iter().filter(|(name, _)| wanted(name));
+            let said: serde_json::Map<String, Value> = said
+                .map(|(name, value)| (name.to_owned(), Value::from(value)))
+                .collect();
+            json!({
+                "MessageId": delivery.id, "ReceiptHandle": delivery.receipt, "Body": delivery.body,
+                "MD5OfBody": mapping::md5(&delivery.body), "Attributes": said
+            })
+        })
+        .collect();
+    json!({ "Messages": messages })
 }
 
 /// As EventBridge does it: an entry whose source begins with `aws.` is refused, the others are not.

@@ -13,7 +13,8 @@ use crate::ids::{self, Chance};
 pub struct QueueOptions {
     /// How long a received message stays hidden. SQS's default is 30 s.
     pub visibility: Duration,
-    /// After how many receives a message goes to the dead letters instead; none: never.
+    /// After how many receives a message goes to the queue's dead-letter queue instead, which is
+    /// called `<name>-dead`; none: never.
     pub max_receives: Option<u32>,
 }
 
@@ -83,7 +84,6 @@ struct Message {
 #[derive(Debug)]
 struct State {
     messages: Vec<Message>,
-    dead: Vec<DeadLetter>,
     faults: QueueFaults,
     chance: Chance,
 }
@@ -93,6 +93,10 @@ struct Inner {
     name: String,
     arn: String,
     options: QueueOptions,
+    /// Where messages go that were received too often.
+    dead: Option<Queue>,
+    /// It is such a place itself.
+    is_dead: bool,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -102,12 +106,27 @@ struct Inner {
 pub struct Queue(Arc<Inner>);
 
 impl Queue {
-    /// An empty queue. The ARN is only told to receivers.
+    /// An empty queue, with an empty dead-letter queue where messages may be received too often.
+    /// The ARN is only told to receivers.
     #[must_use]
     pub fn new(name: &str, arn: &str, options: QueueOptions) -> Self {
+        let of_dead = |_| {
+            let (name, arn) = (format!("{name}-dead"), format!("{arn}-dead"));
+            Self::make(&name, &arn, QueueOptions::default(), None, true)
+        };
+        let dead = options.max_receives.map(of_dead);
+        Self::make(name, arn, options, dead, false)
+    }
+
+    fn make(
+        name: &str,
+        arn: &str,
+        options: QueueOptions,
+        dead: Option<Self>,
+        is_dead: bool,
+    ) -> Self {
         let state = State {
             messages: Vec::new(),
-            dead: Vec::new(),
             faults: QueueFaults::default(),
             chance: Chance::new(0),
         };
@@ -116,6 +135,8 @@ impl Queue {
             name,
             arn,
             options,
+            dead,
+            is_dead,
             state: Mutex::new(state),
             changed: Notify::new(),
         }))
@@ -131,6 +152,18 @@ impl Queue {
     #[must_use]
     pub fn arn(&self) -> &str {
         &self.0.arn
+    }
+
+    /// The queue that its messages go to when they were received too often.
+    #[must_use]
+    pub fn dead(&self) -> Option<&Self> {
+        self.0.dead.as_ref()
+    }
+
+    /// It is another queue's dead-letter queue: nobody works on what lies there.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.0.is_dead
     }
 
     /// Its options.
@@ -201,13 +234,23 @@ impl Queue {
 
     /// Receives up to `max` messages, waiting up to `wait` for the first.
     pub async fn receive(&self, max: usize, wait: Duration) -> Vec<Delivery> {
+        self.receive_for(max, wait, self.0.options.visibility).await
+    }
+
+    /// As [`Self::receive`]; they stay hidden for `visibility` instead of the queue's own time.
+    pub async fn receive_for(
+        &self,
+        max: usize,
+        wait: Duration,
+        visibility: Duration,
+    ) -> Vec<Delivery> {
         let until = Instant::now() + wait;
         loop {
             let changed = self.0.changed.notified();
             tokio::pin!(changed);
             // Registered before looking, so that a send in between is not missed.
             changed.as_mut().enable();
-            let taken = self.take(max);
+            let taken = self.take(max, visibility);
             let now = Instant::now();
             if !taken.is_empty() || now >= until {
                 return taken;
@@ -226,7 +269,7 @@ impl Queue {
         }
     }
 
-    fn take(&self, max: usize) -> Vec<Delivery> {
+    fn take(&self, max: usize, visibility: Duration) -> Vec<Delivery> {
         let now = Instant::now();
         let mut state = self.state();
         let state = &mut *state;
@@ -243,17 +286,15 @@ impl Queue {
             }
             if limit.is_some_and(|limit| message.receives >= limit) {
                 let message = state.messages.remove(at);
-                state.dead.push(DeadLetter {
-                    id: message.id,
-                    body: message.body,
-                    receives: message.receives,
-                });
+                if let Some(dead) = &self.0.dead {
+                    dead.bury(message);
+                }
                 continue;
             }
             let receipt = ids::uuid();
             message.receives += 1;
             message.receipt = Some(receipt.clone());
-            message.visible_at = now + self.0.options.visibility;
+            message.visible_at = now + visibility;
             let first_received_ms = *message.first_received_ms.get_or_insert_with(now_ms);
             taken.push(Delivery {
                 id: message.id.clone(),
@@ -266,6 +307,18 @@ impl Queue {
             at += 1;
         }
         taken
+    }
+
+    /// Takes a message over from a queue where it was received too often. It keeps its id, its time
+    /// and the count of its receives (SQS Developer Guide, "Using dead-letter queues").
+    fn bury(&self, message: Message) {
+        let shown = Message {
+            receipt: None,
+            visible_at: Instant::now(),
+            ..message
+        };
+        self.state().messages.push(shown);
+        self.0.changed.notify_waiters();
     }
 
     /// Deletes a message; false if the handle is not its newest or it is gone.
@@ -316,25 +369,39 @@ impl Queue {
     /// The messages that were received too often.
     #[must_use]
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.state().dead.clone()
+        let Some(dead) = &self.0.dead else {
+            return Vec::new();
+        };
+        let state = dead.state();
+        let letters = state.messages.iter().map(|message| DeadLetter {
+            id: message.id.clone(),
+            body: message.body.clone(),
+            receives: message.receives,
+        });
+        letters.collect()
     }
 
     /// Puts the dead letters back as new messages; the answer is how many.
     #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn redrive(&self) -> usize {
-        let dead = std::mem::take(&mut self.state().dead);
-        for letter in &dead {
+        let dead = self.0.dead.as_ref();
+        let letters = dead.map(|dead| std::mem::take(&mut dead.state().messages));
+        let letters = letters.unwrap_or_default();
+        for letter in &letters {
             self.send(&letter.body);
         }
-        dead.len()
+        letters.len()
     }
 
     /// Empties it, dead letters included, and ends its faults.
     pub fn purge(&self) {
         let mut state = self.state();
         state.messages.clear();
-        state.dead.clear();
         state.faults = QueueFaults::default();
+        drop(state);
+        if let Some(dead) = &self.0.dead {
+            dead.purge();
+        }
     }
 }
 

@@ -11,10 +11,11 @@ use tokio::process::Command;
 use undrift_local::{Account, Group};
 
 /// The packages that are functions, each with a binary of its name and a feature `aws`.
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 7] = [
     "undrift-cloudtrail",
     "undrift-ec2",
     "undrift-iam",
+    "undrift-janitor",
     "undrift-notify",
     "undrift-s3",
     "undrift-sweep",

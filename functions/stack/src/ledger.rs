@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use undrift_core::plan::Moved;
 use undrift_core::record::{ChangeKey, Record};
+use undrift_janitor::told::Redriven;
 use undrift_local::{Client, Credentials, Models, Options, Venv};
 use undrift_sweep::state::{Progress, State};
 
+use crate::janitor::{JANITOR_ROLE, redrive_request, redriven};
 use crate::journal;
 use crate::stack::{SWEEP_ROLE, StackError, undo_role};
 
@@ -98,6 +100,14 @@ impl Ledger {
         let input = json!({"FunctionName": SWEEP_ROLE, "Payload": STANDARD.encode(request)});
         let answer = self.client.call("lambda", "Invoke", input).await?;
         Ok(swept(&payload(&answer))?)
+    }
+
+    /// Asks the janitor to put dead letters back on their queues, for a while.
+    pub async fn redrive(&self) -> Result<Redriven, StackError> {
+        let request = redrive_request().to_string();
+        let input = json!({"FunctionName": JANITOR_ROLE, "Payload": STANDARD.encode(request)});
+        let answer = self.client.call("lambda", "Invoke", input).await?;
+        Ok(redriven(&payload(&answer))?)
     }
 }
 

@@ -7,6 +7,7 @@
 pub use undrift_engine::sweep::Finding;
 
 mod build;
+mod janitor;
 mod journal;
 mod ledger;
 mod notices;
@@ -18,4 +19,5 @@ pub use journal::ReadError;
 pub use ledger::{Ledger, Undone};
 pub use notices::{CHANNEL, everything};
 pub use stack::{Deployment, Service, Stack, StackError};
+pub use undrift_janitor::told::{Emptied, Redriven, Tidied, Trouble};
 pub use undrift_sweep::state::Progress;

@@ -13,6 +13,7 @@ use undrift_local::{
 };
 use undrift_sweep::state::Progress;
 
+use crate::janitor::{self, JANITOR_ROLE};
 use crate::journal::ReadError;
 use crate::ledger::{Ledger, Undone, sweep_request, swept, understood, undo_request};
 use crate::notices::Notices;
@@ -31,6 +32,8 @@ const GLOBAL: [(&str, &str); 1] = [("iam", "us-east-1")];
 
 /// How many messages a function takes at once.
 const BATCH: usize = 10;
+/// How often a message is received before it is a dead letter (the design's `maxReceiveCount`).
+const MAX_RECEIVES: u32 = 100;
 /// How long a message stays invisible while a function has it (the design's visibility time-out).
 const VISIBILITY: std::time::Duration = std::time::Duration::from_mins(3);
 
@@ -47,6 +50,10 @@ pub struct Deployment {
     /// How long an event may take until the event history shows it. The local account's are there
     /// at once.
     pub history_lag: std::time::Duration,
+    /// How often a message is received before it is a dead letter.
+    pub max_receives: u32,
+    /// How long a message stays invisible while a function has it.
+    pub visibility: std::time::Duration,
 }
 
 impl Deployment {
@@ -59,6 +66,8 @@ impl Deployment {
             documents: Box::new(|_| {}),
             log: None,
             history_lag: std::time::Duration::ZERO,
+            max_receives: MAX_RECEIVES,
+            visibility: VISIBILITY,
         }
     }
 }
@@ -109,9 +118,9 @@ pub(crate) fn undo_role(service: &str) -> String {
     format!("undrift-{service}-undo")
 }
 
-fn queue_options(max_receives: u32) -> QueueOptions {
+fn queue_options(visibility: std::time::Duration, max_receives: u32) -> QueueOptions {
     QueueOptions {
-        visibility: VISIBILITY,
+        visibility,
         max_receives: Some(max_receives),
     }
 }
@@ -175,6 +184,8 @@ pub struct Stack {
     pub notify: Function,
     /// The function that has everything looked at.
     pub sweep: Function,
+    /// The function that sees to what no message brings back.
+    pub janitor: Function,
     /// The workspace that notices are posted to.
     pub slack: Slack,
     inbox: String,
@@ -208,12 +219,13 @@ impl Stack {
             spec.log.clone_from(&deployment.log);
             Ok::<_, BuildError>(spec)
         };
+        let options = queue_options(deployment.visibility, deployment.max_receives);
         let mut services = BTreeMap::new();
         let mut settings = None;
         for name in named {
             let bundle = account.folder().join(format!("bundle-{name}.json"));
             std::fs::write(&bundle, documents.bundle(Some(&name)))?;
-            let queue = account.queue(&revert_role(&name), queue_options(100));
+            let queue = account.queue(&revert_role(&name), options.clone());
             let environment = |own: &str, duty: &str| {
                 let env = [
                     ("UNDRIFT_TABLE", table::TABLE.to_owned()),
@@ -242,7 +254,7 @@ impl Stack {
                 },
             );
         }
-        let owed = account.queue("undrift-owed", queue_options(1000));
+        let owed = account.queue("undrift-owed", queue_options(VISIBILITY, 1000));
         let mut told = notices.environment;
         told.push((
             "UNDRIFT_OWED_QUEUE_URL".to_owned(),
@@ -258,8 +270,12 @@ impl Stack {
         let mut sweep = spec(SWEEP_ROLE, SWEEP_ROLE, environment, 1)?;
         sweep.timeout = SWEEP_TIMEOUT;
         let sweep = account.run_function(sweep).await?;
-        let gaps = account.queue(SWEEP_ROLE, queue_options(100));
+        let gaps = account.queue(SWEEP_ROLE, queue_options(VISIBILITY, MAX_RECEIVES));
         account.map_queue(&gaps, &sweep, 1);
+
+        let environment = janitor::environment(account, &documents, &services, &own_roles)?;
+        let janitor = spec(JANITOR_ROLE, JANITOR_ROLE, environment, 1)?;
+        let janitor = account.run_function(janitor::patient(janitor)).await?;
 
         add_rules(account, &documents, &services, &gaps)?;
         for service in services.values() {
@@ -276,6 +292,7 @@ impl Stack {
             services,
             notify,
             sweep,
+            janitor,
             slack: notices.slack,
             inbox: notices.inbox,
             documents,

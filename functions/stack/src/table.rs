@@ -1,12 +1,13 @@
 //! The resources of one's own that Undrift needs.
 
 use serde_json::{Value, json};
+use undrift_aws::journal::keys::{LEASE, OPEN};
 use undrift_local::{ApiError, Client};
 
 /// The table's name.
 pub(crate) const TABLE: &str = "undrift";
 
-/// Makes the table; gives its stream's ARN.
+/// Makes the table with its index of what is open; gives its stream's ARN.
 pub(crate) async fn table(admin: &Client) -> Result<String, ApiError> {
     let made = admin
         .call(
@@ -17,12 +18,22 @@ pub(crate) async fn table(admin: &Client) -> Result<String, ApiError> {
                 "BillingMode": "PAY_PER_REQUEST",
                 "AttributeDefinitions": [
                     {"AttributeName": "pk", "AttributeType": "S"},
-                    {"AttributeName": "sk", "AttributeType": "S"}
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                    {"AttributeName": OPEN, "AttributeType": "S"},
+                    {"AttributeName": LEASE, "AttributeType": "N"}
                 ],
                 "KeySchema": [
                     {"AttributeName": "pk", "KeyType": "HASH"},
                     {"AttributeName": "sk", "KeyType": "RANGE"}
                 ],
+                "GlobalSecondaryIndexes": [{
+                    "IndexName": OPEN,
+                    "KeySchema": [
+                        {"AttributeName": OPEN, "KeyType": "HASH"},
+                        {"AttributeName": LEASE, "KeyType": "RANGE"}
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"}
+                }],
                 "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_IMAGE"}
             }),
         )

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
-use aws_sdk_lambda::error::SdkError;
-use aws_smithy_types::{Blob, DateTime};
+use aws_smithy_types::DateTime;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use undrift_aws::client::{SdkConfig, classify};
-use undrift_engine::port::{CallError, ErrorClass};
+use undrift_aws::invoke::{Functions, attempts};
+use undrift_engine::port::CallError;
 use undrift_engine::sweep::Missed;
 
 use crate::slice::World;
@@ -23,19 +23,13 @@ const PAGES: usize = 10;
 /// How much of them is handed over, in bytes: an invocation takes 6 MB (Lambda Developer Guide,
 /// "Quotas"), and texts in texts grow.
 const LARGEST: usize = 2_000_000;
-/// How often a request is sent before it has failed.
-const TRIES: u32 = 4;
-/// The wait before the second; it doubles.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// How long an invocation of another function may take: its own time-out, and a little.
-const INVOKE_TIMEOUT: Duration = Duration::from_secs(35);
 /// What was done just before the resource was last seen may be missing in what was seen.
 const EARLIER: SignedDuration = SignedDuration::from_secs(10);
 
 /// AWS.
 #[derive(Debug)]
 pub struct Aws {
-    lambda: aws_sdk_lambda::Client,
+    functions: Functions,
     trail: aws_sdk_cloudtrail::Client,
     looked: Mutex<Option<Instant>>,
 }
@@ -44,14 +38,8 @@ impl Aws {
     /// One client each.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        let timeouts = aws_sdk_lambda::config::timeout::TimeoutConfig::builder()
-            .operation_attempt_timeout(INVOKE_TIMEOUT)
-            .build();
-        let lambda = aws_sdk_lambda::config::Builder::from(config)
-            .timeout_config(timeouts)
-            .build();
         Self {
-            lambda: aws_sdk_lambda::Client::from_conf(lambda),
+            functions: Functions::new(config),
             trail: aws_sdk_cloudtrail::Client::new(config),
             looked: Mutex::default(),
         }
@@ -122,46 +110,9 @@ fn failed(record: &str) -> bool {
     read.is_ok_and(|record| record.get("errorCode").is_some())
 }
 
-async fn attempts<T, F: Future<Output = Result<T, CallError>>>(
-    send: impl Fn() -> F,
-) -> Result<T, CallError> {
-    let mut wait = FIRST_WAIT;
-    let mut tries = 1;
-    loop {
-        match send().await {
-            Err(e)
-                if tries < TRIES
-                    && matches!(e.class, ErrorClass::Throttled | ErrorClass::Transient) =>
-            {
-                tokio::time::sleep(wait.mul_f64(undrift_aws::clock::jitter() + 0.5)).await;
-                wait *= 2;
-                tries += 1;
-            }
-            done => return done,
-        }
-    }
-}
-
 impl World for Aws {
     async fn ask(&self, function: &str, request: Value) -> Result<Value, String> {
-        let answer = attempts(|| async {
-            self.lambda
-                .invoke()
-                .function_name(function)
-                .payload(Blob::new(request.to_string()))
-                .send()
-                .await
-                .map_err(|e: SdkError<_, _>| classify(&e, "lambda:InvokeFunction", function))
-        })
-        .await
-        .map_err(|e| e.to_string())?;
-        let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
-        let payload: Value = serde_json::from_slice(payload)
-            .map_err(|e| format!("{function} answered no JSON: {e}"))?;
-        match answer.function_error() {
-            None => Ok(payload),
-            Some(kind) => Err(format!("{function} failed ({kind}): {payload}")),
-        }
+        self.functions.ask(function, &request).await
     }
 
     async fn records(&self, missed: &Missed) -> Result<Vec<String>, String> {

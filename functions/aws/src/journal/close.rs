@@ -62,24 +62,33 @@ impl DynamoJournal {
     }
 
     async fn put_revision(&self, record: &Record, now: Timestamp) -> Result<(), JournalError> {
-        let doing = format!(
-            "writing revision {} of the record {}",
-            record.revision, record.key
-        );
-        let item = reading(&doing, record_item(record, now))?;
-        if self.put(&doing, Put::new(item)).await? {
-            return Ok(());
+        let mut record = record.clone();
+        loop {
+            let doing = format!(
+                "writing revision {} of the record {}",
+                record.revision, record.key
+            );
+            let item = reading(&doing, record_item(&record, now))?;
+            if self.put(&doing, Put::new(item)).await? {
+                return Ok(());
+            }
+            // It is there: our own write whose answer got lost, or that of whoever took over from us.
+            let there = self
+                .get(&doing, &of_revision(&record.key, record.revision))
+                .await?;
+            match there.as_ref().map(read_record) {
+                Some(Ok(there)) if there == record => return Ok(()),
+                // It was written for want of anybody who had looked: ours is the next.
+                Some(Ok(there)) if there.is_unseen() && !record.is_unseen() => {
+                    record.revision += 1;
+                }
+                _ => {
+                    tracing::warn!(record = %record.key, revision = record.revision,
+                        "the revision was written by somebody else; theirs stays");
+                    return Ok(());
+                }
+            }
         }
-        // It is there: our own write whose answer got lost, or that of whoever took over from us.
-        let there = self
-            .get(&doing, &of_revision(&record.key, record.revision))
-            .await?;
-        let there = there.as_ref().map(read_record);
-        if !matches!(&there, Some(Ok(there)) if there == record) {
-            tracing::warn!(record = %record.key, revision = record.revision,
-                "the revision was written by somebody else; theirs stays");
-        }
-        Ok(())
     }
 
     /// Over the version before its own only: two that learn something at once must not lose

@@ -14,7 +14,7 @@ use undrift_engine::port::{Claim, Observed};
 
 use super::attribute::{Attribute, Item, ItemError};
 use super::body::{BODY, pack, unpack};
-use super::keys::{Key, Part, of_resource, of_revision};
+use super::keys::{Key, LEASE, OPEN, Part, of_resource, of_revision, shard_of};
 
 /// The attribute by which DynamoDB's TTL takes items away, in seconds since 1970.
 pub const TTL: &str = "ttl";
@@ -91,7 +91,8 @@ pub fn read_record(item: &Item) -> Result<Record, ItemError> {
 }
 
 /// A claim as an item. `epoch`, `nonce` and `lease` (milliseconds since 1970, rounded up) stand
-/// beside the body for the conditions of writes; without a nonce it is free.
+/// beside the body for the conditions of writes; without a nonce it is free. `open` puts a held one
+/// into the index of what is open.
 pub fn claim_item(claim: &Claim) -> Result<Item, ItemError> {
     let key = of_resource(&claim.resource, Part::Claim);
     let what = format!("the claim on {}", claim.resource);
@@ -101,7 +102,8 @@ pub fn claim_item(claim: &Claim) -> Result<Item, ItemError> {
     Ok(match &claim.held {
         Some(held) => item
             .text("nonce", &held.nonce)
-            .number("lease", lease_end(held.lease)),
+            .text(OPEN, shard_of(&key))
+            .number(LEASE, lease_end(held.lease)),
         None => item,
     })
 }
@@ -248,7 +250,9 @@ mod tests {
             Some(at("2026-01-24T03:46:00.001Z").as_millisecond())
         );
         let free = claim_item(&testing::claim(8, None, at("2026-01-24T03:46:00Z"))).unwrap();
+        assert!(item.get_text(OPEN).is_some());
         assert!(free.get_text("nonce").is_none());
+        assert!(free.get_text(OPEN).is_none() && free.get_number::<i64>(LEASE).is_none());
 
         let resource = testing::resource();
         let observed = testing::observed(3, "2026-01-01T00:00:01Z");

@@ -14,6 +14,10 @@
 //! | a message that was not understood | `rejected#<sha256>` | `message` |
 //! | where the sweep stands | `sweep#<region>` | `state` |
 //!
+//! A global secondary index, [`OPEN`], holds the claims that somebody holds and no others, by the
+//! shard of their resource (`open`) and the end of their lease (`lease`): what a crash left open is
+//! found there by a query. It projects keys only.
+//!
 //! Event ids and resource ids hold no `#`, so no two things share a key. `DynamoDB` allows 2048
 //! bytes for the partition key and 1024 for the sort key; the longest here is below 1400.
 
@@ -21,7 +25,7 @@ use super::post::Thread;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use undrift_core::kind::ResourceRef;
-use undrift_core::name::Region;
+use undrift_core::name::{AccountId, KindId, Region, ResourceId};
 use undrift_core::notice::{Repeats, word};
 use undrift_core::record::ChangeKey;
 use undrift_engine::port::CapKey;
@@ -30,6 +34,13 @@ use undrift_engine::port::CapKey;
 pub const PK: &str = "pk";
 /// The sort key attribute's name.
 pub const SK: &str = "sk";
+
+/// The index of held claims, and the attribute that puts a claim there: the shard of its resource.
+pub const OPEN: &str = "open";
+/// The attribute that held claims are ordered by: the lease's end, in milliseconds since 1970.
+pub const LEASE: &str = "lease";
+/// How many partitions held claims are spread over.
+pub const SHARDS: u8 = 4;
 
 /// How long a cap's window is, in seconds: ten minutes.
 pub const WINDOW: i64 = 600;
@@ -85,6 +96,25 @@ pub fn of_resource(resource: &ResourceRef, part: Part) -> Key {
         pk: format!("resource#{account}#{region}#{kind}#{id}"),
         sk: part.word().to_owned(),
     }
+}
+
+/// The resource whose items a partition holds.
+#[must_use]
+pub fn resource_of(pk: &str) -> Option<ResourceRef> {
+    let mut parts = pk.strip_prefix("resource#")?.splitn(4, '#');
+    Some(ResourceRef {
+        account: AccountId::parse(parts.next()?).ok()?,
+        region: Region::parse(parts.next()?).ok()?,
+        kind: KindId::parse(parts.next()?).ok()?,
+        id: ResourceId::parse(parts.next()?).ok()?,
+    })
+}
+
+/// The shard of the held claim with that key.
+#[must_use]
+pub fn shard_of(claim: &Key) -> String {
+    let first = Sha256::digest(claim.pk.as_bytes()).first().copied();
+    (first.unwrap_or_default() % SHARDS).to_string()
 }
 
 /// The key of the exemptions that name no resource.
@@ -248,6 +278,21 @@ mod tests {
         assert_eq!(revision.sk, "r0000000012");
         assert!(of_revision(&key, 9).sk < of_revision(&key, 10).sk);
         assert!(!of_delivery(&key, 1, "sns").sk.starts_with('r'));
+    }
+
+    #[test]
+    fn a_claims_key_says_whose_it_is_and_its_shard_is_one_of_few() {
+        let mut shards = std::collections::BTreeSet::new();
+        for n in 0..100 {
+            let mut resource = testing::resource();
+            resource.id = ResourceId::parse(&format!("arn:aws:s3:::b/{n}")).unwrap();
+            let key = of_resource(&resource, Part::Claim);
+            assert_eq!(resource_of(&key.pk), Some(resource));
+            shards.insert(shard_of(&key));
+        }
+        assert_eq!(shards.len(), usize::from(SHARDS));
+        assert_eq!(resource_of("record#1#e#k/i#sg"), None);
+        assert_eq!(resource_of("resource#1"), None);
     }
 
     #[test]

@@ -13,11 +13,12 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
-    ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
+    KeyType, Projection, ProjectionType, ScalarAttributeType,
 };
 use tokio::runtime::{Builder, Runtime};
 use undrift_aws::journal::DynamoJournal;
+use undrift_aws::journal::keys::{LEASE, OPEN};
 use undrift_engine::port::{Journal, Known};
 use undrift_local::{Account, FaultAction, FaultRule, Options};
 
@@ -72,10 +73,10 @@ impl Table {
             .build();
         let patient = aws_sdk_dynamodb::config::Builder::from(&config).timeout_config(patient);
         let client = Client::from_conf(patient.build());
-        let attribute = |name: &str| {
+        let attribute = |name: &str, of: ScalarAttributeType| {
             AttributeDefinition::builder()
                 .attribute_name(name)
-                .attribute_type(ScalarAttributeType::S)
+                .attribute_type(of)
                 .build()
                 .unwrap()
         };
@@ -86,12 +87,26 @@ impl Table {
                 .build()
                 .unwrap()
         };
+        let open = GlobalSecondaryIndex::builder()
+            .index_name(OPEN)
+            .key_schema(key(OPEN, KeyType::Hash))
+            .key_schema(key(LEASE, KeyType::Range))
+            .projection(
+                Projection::builder()
+                    .projection_type(ProjectionType::KeysOnly)
+                    .build(),
+            )
+            .build()
+            .unwrap();
         client
             .create_table()
             .table_name(&name)
             .billing_mode(BillingMode::PayPerRequest)
-            .attribute_definitions(attribute("pk"))
-            .attribute_definitions(attribute("sk"))
+            .attribute_definitions(attribute("pk", ScalarAttributeType::S))
+            .attribute_definitions(attribute("sk", ScalarAttributeType::S))
+            .attribute_definitions(attribute(OPEN, ScalarAttributeType::S))
+            .attribute_definitions(attribute(LEASE, ScalarAttributeType::N))
+            .global_secondary_indexes(open)
             .key_schema(key("pk", KeyType::Hash))
             .key_schema(key("sk", KeyType::Range))
             .send()

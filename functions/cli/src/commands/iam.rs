@@ -11,7 +11,7 @@ use crate::ending::{Ending, Failure};
 use crate::shell::Shell;
 use crate::tree;
 
-/// Show the least rights on resources that the enabled policies' functions need
+/// Show the least rights on resources that the enabled policies' functions need, and all the janitor's
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The account that resources are in [default: the template's pseudo parameter]
@@ -34,17 +34,47 @@ const ROLES: [(&str, &[Need]); 2] = [
 impl Args {
     pub(crate) fn run(self, shell: &Shell) -> Result<Ending, Failure> {
         let policies = tree::documents()?.enabled();
-        for (service, rights) in rights(&policies, kinds()) {
+        let rights = rights(&policies, kinds());
+        for (service, rights) in &rights {
             for (role, needs) in ROLES {
-                let policy = self.policy(&rights, needs);
-                if shell.is_json() {
-                    shell.json(&json!({"function": service, "role": role, "policy": policy}))?;
-                } else {
-                    shell.line(format!("{service} {role}\n{policy:#}"))?;
-                }
+                say(shell, service, role, &self.policy(rights, needs))?;
             }
         }
+        if !rights.is_empty() {
+            let services: Vec<&str> = rights.keys().map(String::as_str).collect();
+            say(shell, "janitor", "janitor", &self.janitor(&services))?;
+        }
         Ok(Ending::Fine)
+    }
+
+    /// What the janitor may: ask the functions that revert, move what lies on their queues, write
+    /// records and remember messages. Claims, images and exemptions it can't write.
+    fn janitor(&self, services: &[&str]) -> Value {
+        let each = |service: &str, of: &dyn Fn(&str) -> String| -> Vec<String> {
+            let own = "arn:${Partition}:";
+            let arn = |name: &&str| format!("{own}{service}:${{Region}}:${{Account}}:{}", of(name));
+            services.iter().map(|n| self.fill(&arn(n))).collect()
+        };
+        let table = self.fill("arn:${Partition}:dynamodb:${Region}:${Account}:table/undrift");
+        let items = |action: &str, of: &str| {
+            json!({"Effect": "Allow", "Action": [action], "Resource": [table], "Condition":
+                {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [format!("{of}#*")]}}})
+        };
+        json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": ["lambda:InvokeFunction"],
+                "Resource": each("lambda", &|s| format!("function:undrift-{s}"))},
+            {"Effect": "Allow", "Action": ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+                "Resource": each("sqs", &|s| format!("undrift-{s}-dead"))},
+            {"Effect": "Allow", "Action": ["sqs:SendMessage"],
+                "Resource": each("sqs", &|s| format!("undrift-{s}"))},
+            {"Effect": "Allow", "Action": ["dynamodb:BatchGetItem", "dynamodb:GetItem"],
+                "Resource": [table]},
+            {"Effect": "Allow", "Action": ["dynamodb:Query"],
+                "Resource": [table, format!("{table}/index/open")]},
+            items("dynamodb:PutItem", "record"),
+            items("dynamodb:UpdateItem", "rejected"),
+        ]})
     }
 
     fn policy(&self, rights: &[Right], needs: &[Need]) -> Value {
@@ -85,6 +115,13 @@ impl Args {
             .replace("${Region}", &or(&self.region, "Region"))
             .replace("${Account}", &or(&self.account, "AccountId"))
     }
+}
+
+fn say(shell: &Shell, function: &str, role: &str, policy: &Value) -> Result<(), Failure> {
+    if shell.is_json() {
+        return shell.json(&json!({"function": function, "role": role, "policy": policy}));
+    }
+    shell.line(format!("{function} {role}\n{policy:#}"))
 }
 
 /// The rights of each function: of every kind of its service that a policy judges.

@@ -1,6 +1,7 @@
 //! `undrift local`
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,6 +17,9 @@ use crate::wrap::{width, wrap};
 
 /// How often the journal is read for what is new.
 const EVERY: Duration = Duration::from_millis(200);
+
+/// How often the janitor looks.
+const JANITOR: Duration = Duration::from_mins(1);
 
 /// Keep a local account running, with Undrift in it
 #[derive(Debug, clap::Args)]
@@ -44,7 +48,10 @@ impl Args {
                 let published = local::publish(shell, &account)?;
                 shell.line(format!("ready {}", account.endpoint()))?;
                 help(shell, &account.endpoint(), &stack.slack.address());
-                watch(shell, &account, &stack, &published).await
+                tokio::select! {
+                    watched = watch(shell, &account, &stack, &published) => watched,
+                    never = tidy(shell, &stack) => match never {},
+                }
             };
             tokio::select! {
                 () = stopped => Ok(Ending::Fine),
@@ -113,6 +120,16 @@ async fn watch(
         tokio::time::sleep(EVERY).await;
     }
     Ok(Ending::Fine)
+}
+
+/// Runs the janitor as its schedule does in an account.
+async fn tidy(shell: &Shell, stack: &Stack) -> Infallible {
+    loop {
+        tokio::time::sleep(JANITOR).await;
+        if let Err(e) = stack.janitor().await {
+            shell.note(format!("the janitor failed: {e}"));
+        }
+    }
 }
 
 /// The time from the answer to the change to the answer to the last call that took it back.

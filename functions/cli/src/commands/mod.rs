@@ -11,6 +11,7 @@ mod judge;
 mod local;
 mod policies;
 mod records;
+mod redrive;
 mod replay;
 mod schema;
 mod show;
@@ -50,6 +51,7 @@ commands! {
     Show(show),
     Undo(undo),
     Sweep(sweep),
+    Redrive(redrive),
     Init(init),
     Check(check),
     Test(test),

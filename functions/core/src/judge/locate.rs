@@ -205,8 +205,7 @@ impl<'t> Chain<'t> {
             }
         };
         // What stands as it was made, although it was made something else since, is another's.
-        let is_anothers =
-            |made: &Element| history.knows_other(kind, &self.path, last.time, made);
+        let is_anothers = |made: &Element| history.knows_other(kind, &self.path, last.time, made);
         let standing = match (now, made) {
             (_, Some(m)) if is_now(made) && is_anothers(m) => Standing::Superseded,
             _ if is_now(made) => Standing::Own,

@@ -51,7 +51,9 @@ pub(super) fn overrun(
                     key: key.clone(),
                 };
                 let others = since.iter().filter(|c| !c.is_own());
-                let others = others.map(|c| (c.time, &c.effect)).chain(batch.iter().copied());
+                let others = others
+                    .map(|c| (c.time, &c.effect))
+                    .chain(batch.iter().copied());
                 let others: Vec<_> = others.filter(|(_, e)| touches_it(e, &path)).collect();
                 let mut own = since.iter().filter(|c| c.is_own());
                 if others.iter().all(|(at, _)| *at == time)

@@ -79,10 +79,18 @@ pub(crate) fn name_of(subject: Subject, key: &ElementKey, element: &Value) -> St
 
 pub(crate) fn value_of(subject: Subject, element: &Value) -> String {
     match subject {
-        Subject::Group => format!("{} {}", element["from"], element["source"].as_str().unwrap()),
+        Subject::Group => format!(
+            "{} {}",
+            element["from"],
+            element["source"].as_str().unwrap()
+        ),
         Subject::Document => {
             let who = &element["statement"]["Principal"];
-            let who = if who["AWS"].is_null() { who } else { &who["AWS"] };
+            let who = if who["AWS"].is_null() {
+                who
+            } else {
+                &who["AWS"]
+            };
             let who = who.get(0).unwrap_or(who);
             who.as_str().unwrap_or("?").to_owned()
         }
@@ -139,7 +147,11 @@ impl Aws {
     /// As a read shows it that may be that old.
     pub(crate) fn seen(&self, now: Us, age: Us) -> Image {
         let mut newest_first = self.versions.iter().rev();
-        newest_first.find(|(at, _)| *at <= now - age).unwrap().1.clone()
+        newest_first
+            .find(|(at, _)| *at <= now - age)
+            .unwrap()
+            .1
+            .clone()
     }
 
     /// What a policy could see of each element.
@@ -228,7 +240,15 @@ impl Aws {
         };
         let id = format!("e{number}");
         let maya = json!({"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/maya"});
-        let change = event(self.subject, &id, now, name, (request, response), &maya, &id);
+        let change = event(
+            self.subject,
+            &id,
+            now,
+            name,
+            (request, response),
+            &maya,
+            &id,
+        );
         self.events.insert(number, change);
         self.write(now, By::Person(number), image);
         true

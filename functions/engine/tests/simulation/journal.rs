@@ -71,7 +71,12 @@ pub(crate) fn know(state: &State, keys: &[ChangeKey]) -> Known {
     }
 }
 
-pub(crate) fn claim(state: &mut State, claim: Claim, expected: Option<u64>, now: Timestamp) -> Claimed {
+pub(crate) fn claim(
+    state: &mut State,
+    claim: Claim,
+    expected: Option<u64>,
+    now: Timestamp,
+) -> Claimed {
     let stands = state.table.claim.as_ref();
     let mine = |c: &Claim| {
         let nonce = |c: &Claim| c.held.as_ref().map(|h| h.nonce.clone());
@@ -166,7 +171,12 @@ pub(crate) fn check_open_record(state: &mut State, from: usize) {
             let any = written.peek().is_some();
             let planned = |w: &crate::aws::Written| {
                 let new = w.before.is_none() && w.element.starts_with("sgr-ours");
-                new || held.plan.writes.iter().filter_map(name).any(|n| n == w.element)
+                new || held
+                    .plan
+                    .writes
+                    .iter()
+                    .filter_map(name)
+                    .any(|n| n == w.element)
             };
             // Somebody may have done it first.
             let raced = subject == Subject::Document;

@@ -69,7 +69,9 @@ fn no_run_ends_wrong() {
     let first = number("UNDRIFT_SIM_SEED").unwrap_or(0);
     let runs = number("UNDRIFT_SIM_RUNS");
     let seconds = number("UNDRIFT_SIM_SECONDS").unwrap_or(60);
-    let until = runs.is_none().then(|| Instant::now() + Duration::from_secs(seconds));
+    let until = runs
+        .is_none()
+        .then(|| Instant::now() + Duration::from_secs(seconds));
     let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let begun = Instant::now();

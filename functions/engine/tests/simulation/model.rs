@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use undrift_core::record::OutcomeKind;
 
 use crate::aws::{By, Written};
-use crate::scenario::{ANYBODY, Ms, FIRST, Subject, TRUSTED, WORLD, What};
+use crate::scenario::{ANYBODY, FIRST, Ms, Subject, TRUSTED, WORLD, What};
 use crate::sim::{SECOND, State, Us, us};
 
 /// How long after each other writes may count as meeting.
@@ -50,7 +50,9 @@ fn outcome(state: &State, number: usize) -> Option<OutcomeKind> {
     let event = event_of(state, number);
     let mut rows = state.table.rows.iter();
     let found = rows.find(|(key, _)| key.event.as_str() == event);
-    found.and_then(|(_, rows)| rows.last()).map(|r| r.outcome.kind)
+    found
+        .and_then(|(_, rows)| rows.last())
+        .map(|r| r.outcome.kind)
 }
 
 /// People were told that something isn't as it should be.
@@ -151,7 +153,9 @@ fn rules(state: &State) -> Vec<String> {
         if (crowded || late) && asked.any(proposed) {
             continue;
         }
-        wrong.push(format!("{name} is {is:?}, and should be one of {standing:?}"));
+        wrong.push(format!(
+            "{name} is {is:?}, and should be one of {standing:?}"
+        ));
     }
     wrong
 }
@@ -189,7 +193,8 @@ fn statements(state: &State) -> Vec<String> {
                 .zip(puts.get(i))
                 .is_some_and(|(a, b)| a.1.div_euclid(SECOND) == b.1.div_euclid(SECOND))
         };
-        let proposed = who.any(|o| matches!(o, Some(OutcomeKind::Proposed | OutcomeKind::Undecided)));
+        let proposed =
+            who.any(|o| matches!(o, Some(OutcomeKind::Proposed | OutcomeKind::Undecided)));
         if !told && !(proposed && (0..puts.len()).any(crowded)) {
             wrong.push("anybody gets in".to_owned());
         }
@@ -197,7 +202,10 @@ fn statements(state: &State) -> Vec<String> {
     let Some((_, at, before, last)) = puts.last() else {
         return wrong;
     };
-    let ever: BTreeSet<&String> = puts.iter().flat_map(|(_, _, b, d)| b.iter().chain(d)).collect();
+    let ever: BTreeSet<&String> = puts
+        .iter()
+        .flat_map(|(_, _, b, d)| b.iter().chain(d))
+        .collect();
     for who in &live {
         if !ever.contains(who) {
             wrong.push(format!("{who} is let in whom nobody named"));
@@ -208,12 +216,16 @@ fn statements(state: &State) -> Vec<String> {
     }
     for who in last.iter().filter(|w| *w != ANYBODY) {
         if !live.contains(who) {
-            wrong.push(format!("{who} was let in by the last document and isn't any more"));
+            wrong.push(format!(
+                "{who} was let in by the last document and isn't any more"
+            ));
         }
     }
-    let alone = puts.iter().rev().nth(1).is_none_or(|(_, earlier, ..)| {
-        earlier.div_euclid(SECOND) != at.div_euclid(SECOND)
-    });
+    let alone = puts
+        .iter()
+        .rev()
+        .nth(1)
+        .is_none_or(|(_, earlier, ..)| earlier.div_euclid(SECOND) != at.div_euclid(SECOND));
     // Each earlier one was told in time, and dealt with.
     let known = |n: usize| {
         let edit = &state.scenario.edits[n];
@@ -225,10 +237,14 @@ fn statements(state: &State) -> Vec<String> {
     for who in before.difference(last) {
         let is = live.contains(who);
         if quiet && last.contains(ANYBODY) && !is {
-            wrong.push(format!("{who} was taken out by a wrong document and isn't back"));
+            wrong.push(format!(
+                "{who} was taken out by a wrong document and isn't back"
+            ));
         }
         if quiet && !last.contains(ANYBODY) && is {
-            wrong.push(format!("{who} was taken out by a document that was right, and is back"));
+            wrong.push(format!(
+                "{who} was taken out by a document that was right, and is back"
+            ));
         }
     }
     wrong
@@ -240,7 +256,10 @@ fn bystanders(state: &State) -> Vec<String> {
     let lag = us(state.scenario.lag);
     let mut wrong = Vec::new();
     for (index, write) in log.iter().enumerate() {
-        let By::Undrift { looked, claimed, .. } = write.by else {
+        let By::Undrift {
+            looked, claimed, ..
+        } = write.by
+        else {
             continue;
         };
         let Some(before) = &write.before else {
@@ -251,7 +270,10 @@ fn bystanders(state: &State) -> Vec<String> {
         let last = last.next();
         if is_bad(before) {
             if last.is_none() {
-                wrong.push(format!("{}, always {before}, was written over", write.element));
+                wrong.push(format!(
+                    "{}, always {before}, was written over",
+                    write.element
+                ));
             }
             continue;
         }
@@ -297,7 +319,10 @@ fn records(state: &State) -> Vec<String> {
         if open(last.outcome.kind) {
             wrong.push(format!("{}: its record is never closed", key.event));
         }
-        if earlier.iter().any(|r| !open(r.outcome.kind) && !r.is_unseen()) {
+        if earlier
+            .iter()
+            .any(|r| !open(r.outcome.kind) && !r.is_unseen())
+        {
             wrong.push(format!("{}: it was closed twice", key.event));
         }
         if key.event.as_str().starts_with("own") {
@@ -314,7 +339,12 @@ fn records(state: &State) -> Vec<String> {
                 let others = state.aws.events.keys().filter(|m| *m != n);
                 let elsewhere = others
                     .filter(|m| outcome(state, **m) == Some(OutcomeKind::Reverted))
-                    .any(|m| made(state, *m).intersection(&made(state, *n)).next().is_some());
+                    .any(|m| {
+                        made(state, *m)
+                            .intersection(&made(state, *n))
+                            .next()
+                            .is_some()
+                    });
                 let back = is_taken_back(state, *n);
                 wrong.extend(truth(log, *n, (kind, elsewhere, back)));
             }
@@ -365,8 +395,14 @@ fn is_taken_back(state: &State, n: usize) -> bool {
     let since = log.iter().find(at).map_or(0, |w| w.at);
     let made = made(state, n);
     // A person may have been faster by less than a round trip.
-    let people = log.iter().filter(|w| matches!(w.by, By::Person(m) if m != n));
-    let dead = if state.scenario.crashes.is_empty() { 0 } else { 200 * SECOND };
+    let people = log
+        .iter()
+        .filter(|w| matches!(w.by, By::Person(m) if m != n));
+    let dead = if state.scenario.crashes.is_empty() {
+        0
+    } else {
+        200 * SECOND
+    };
     let mut people = people.filter(|w| w.at >= since && w.at - since < MEET + dead);
     let met = people.any(|w| {
         let was = w.before.clone().unwrap_or_default();
@@ -389,5 +425,6 @@ fn made(state: &State, n: usize) -> BTreeSet<(String, String)> {
         return BTreeSet::from([(format!("sgr-{rule}"), value)]);
     }
     let own = state.aws.log.iter().filter(|w| w.by == By::Person(n));
-    own.filter_map(|w| Some((w.element.clone(), w.after.clone()?))).collect()
+    own.filter_map(|w| Some((w.element.clone(), w.after.clone()?)))
+        .collect()
 }

@@ -65,7 +65,8 @@ impl Sim {
         let writes = puts.into_iter().map(|put| async move {
             match put {
                 Put::Revision(record) => {
-                    self.write(move |s| journal::put_revision(s, &record)).await?;
+                    self.write(move |s| journal::put_revision(s, &record))
+                        .await?;
                 }
                 Put::Baseline(baseline) => {
                     let act = move |s: &mut State| journal::put_baseline(s, (*baseline).clone());
@@ -113,7 +114,10 @@ impl Cloud for Sim {
         let read = |state: &mut State| {
             let lag = us(state.scenario.lag);
             let invocation = state.current;
-            let chance = state.chance(u64::from(invocation), 5000 + u64::try_from(state.now).unwrap());
+            let chance = state.chance(
+                u64::from(invocation),
+                5000 + u64::try_from(state.now).unwrap(),
+            );
             let age = if chance % 3 == 0 && lag > 0 {
                 i64::try_from(chance % 10_007).unwrap() * lag / 10_007
             } else {
@@ -122,7 +126,11 @@ impl Cloud for Sim {
             let image = state.aws.seen(state.now, age);
             let second = SignedDuration::from_secs(1);
             let at = moment(state.now).round(jiff::Unit::Second).unwrap();
-            let at = if at < moment(state.now) { at + second } else { at };
+            let at = if at < moment(state.now) {
+                at + second
+            } else {
+                at
+            };
             let seen = Seen {
                 image: Some(image),
                 path: None,
@@ -152,7 +160,14 @@ impl Cloud for Sim {
             let now = state.now;
             let from = state.aws.log.len();
             let done = state.aws.carry_out(now, by, &sent);
-            state.tell(|| format!("   #{invocation} sends {} {}: {:?}", sent.operation, sent.input, done.as_ref().map(|_| ())));
+            state.tell(|| {
+                format!(
+                    "   #{invocation} sends {} {}: {:?}",
+                    sent.operation,
+                    sent.input,
+                    done.as_ref().map(|_| ())
+                )
+            });
             let change = match done {
                 Ok(change) => change,
                 Err((class, code)) => {
@@ -232,7 +247,8 @@ impl Journal for Sim {
         }
         self.put(then).await?;
         if let Some(release) = close.release.clone() {
-            self.write(move |state| journal::release(state, &release)).await?;
+            self.write(move |state| journal::release(state, &release))
+                .await?;
         }
         Ok(closed)
     }

@@ -201,7 +201,13 @@ impl Run<'_> {
                 let mut state = sim.state();
                 let (now, edit) = (state.now, state.scenario.edits[n].clone());
                 let done = state.aws.edit(now, n, &edit.what);
-                state.tell(|| format!("e{n} {:?}{}", edit.what, if done { "" } else { ": refused" }));
+                state.tell(|| {
+                    format!(
+                        "e{n} {:?}{}",
+                        edit.what,
+                        if done { "" } else { ": refused" }
+                    )
+                });
                 if done {
                     let change = state.aws.events[&n].clone();
                     state.events.push(change);
@@ -326,7 +332,9 @@ impl Run<'_> {
                     let after = i64::try_from(after.as_micros()).unwrap();
                     message.visible = now + after;
                     state.at(now + after, Happening::Poll);
-                    state.tell(|| format!("   #{id} puts {event} off by {} s: {why}", after / SECOND));
+                    state.tell(|| {
+                        format!("   #{id} puts {event} off by {} s: {why}", after / SECOND)
+                    });
                 }
             }
         }

@@ -209,10 +209,14 @@ impl Scenario {
             with(&|s| drop(s.edits.remove(n)));
         }
         for n in 0..self.crashes.len() {
-            with(&|s| { s.crashes.remove(n); });
+            with(&|s| {
+                s.crashes.remove(n);
+            });
         }
         for n in 0..self.faults.len() {
-            with(&|s| { s.faults.remove(n); });
+            with(&|s| {
+                s.faults.remove(n);
+            });
         }
         for n in 0..self.edits.len() {
             with(&|s| s.edits[n].told.truncate(1));

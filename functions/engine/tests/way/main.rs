@@ -16,6 +16,7 @@ mod cases;
 mod documents;
 mod events;
 mod hostile;
+mod resume;
 mod sweep;
 mod takeover;
 mod world;

@@ -16,7 +16,10 @@ use crate::world::{World, authorized, call, change, error, group, known, modifie
 const WORLD: &str = "0.0.0.0/0";
 
 /// What a dead invocation left: it had claimed `e1` and perhaps sent its call.
-async fn dead(world: &World, change: undrift_core::change::Change) -> undrift_core::record::Record {
+pub(crate) async fn dead(
+    world: &World,
+    change: undrift_core::change::Change,
+) -> undrift_core::record::Record {
     let probe = World::with(&[("sgr-ssh", 22, WORLD)]);
     probe.deliver(std::slice::from_ref(&change)).await;
     let mut open = probe.record(change.id.as_str());

@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_millis(150);
 const EMPTY_READS: u32 = 3;
 
 impl Account {
-    /// Waits until all queues are empty, nothing is under way, all streams are read to their end, and all that for
+    /// Waits until all queues but those of dead letters are empty, nothing is under way, all streams are read to their end, and all that for
     /// 150 ms.
     pub async fn settle(&self, timeout: Duration) -> Result<(), LocalError> {
         let begun = Instant::now();
@@ -45,7 +45,8 @@ impl Account {
             .queues
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(queue) = queues.values().find(|queue| !queue.is_empty()) {
+        let works = |queue: &&Queue| !queue.is_dead() && !queue.is_empty();
+        if let Some(queue) = queues.values().find(works) {
             let (waiting, hidden) = queue.depth();
             return Some(format!(
                 "queue `{}`: {waiting} messages wait, {hidden} are in flight",
