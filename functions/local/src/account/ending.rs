@@ -20,9 +20,18 @@ impl Account {
     /// Waits until all queues are empty, nothing is under way, all streams are read to their end, and all that for
     /// 150 ms.
     pub async fn settle(&self, timeout: Duration) -> Result<(), LocalError> {
+        self.settled(timeout, false).await
+    }
+
+    /// As [`Self::settle`], but messages that are hidden may stay so.
+    pub async fn rest(&self, timeout: Duration) -> Result<(), LocalError> {
+        self.settled(timeout, true).await
+    }
+
+    async fn settled(&self, timeout: Duration, hidden: bool) -> Result<(), LocalError> {
         let begun = Instant::now();
         loop {
-            let Some(what) = self.unsettled() else {
+            let Some(what) = self.unsettled(hidden) else {
                 return Ok(());
             };
             if begun.elapsed() >= timeout {
@@ -35,7 +44,7 @@ impl Account {
         }
     }
 
-    fn unsettled(&self) -> Option<String> {
+    fn unsettled(&self, hidden_may_stay: bool) -> Option<String> {
         let running = self.trail.activity.running();
         if running > 0 {
             return Some(format!("{running} invocations or records under way"));
@@ -45,7 +54,11 @@ impl Account {
             .queues
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(queue) = queues.values().find(|queue| !queue.is_empty()) {
+        let at_rest = |queue: &Queue| match hidden_may_stay {
+            true => queue.depth().0 == 0,
+            false => queue.is_empty(),
+        };
+        if let Some(queue) = queues.values().find(|queue| !at_rest(queue)) {
             let (waiting, hidden) = queue.depth();
             return Some(format!(
                 "queue `{}`: {waiting} messages wait, {hidden} are in flight",
