@@ -34,6 +34,11 @@ const BATCH: usize = 10;
 /// How long a message stays invisible while a function has it (the design's visibility time-out).
 const VISIBILITY: std::time::Duration = std::time::Duration::from_mins(3);
 
+/// How long a function that reverts may take (the design's time-out).
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+/// How many invocations of a function that reverts run at once.
+const CONCURRENCY: usize = 2;
+
 /// What to put into the account.
 pub struct Deployment {
     /// The tree's root: its `policies/` are deployed.
@@ -47,6 +52,12 @@ pub struct Deployment {
     /// How long an event may take until the event history shows it. The local account's are there
     /// at once.
     pub history_lag: std::time::Duration,
+    /// How long a function that reverts may take: its lease on a resource ends with it.
+    pub timeout: std::time::Duration,
+    /// How long a message stays invisible while a function has it.
+    pub visibility: std::time::Duration,
+    /// How many invocations of a function that reverts may run at once.
+    pub concurrency: usize,
 }
 
 impl Deployment {
@@ -59,6 +70,9 @@ impl Deployment {
             documents: Box::new(|_| {}),
             log: None,
             history_lag: std::time::Duration::ZERO,
+            timeout: TIMEOUT,
+            visibility: VISIBILITY,
+            concurrency: CONCURRENCY,
         }
     }
 }
@@ -213,7 +227,11 @@ impl Stack {
         for name in named {
             let bundle = account.folder().join(format!("bundle-{name}.json"));
             std::fs::write(&bundle, documents.bundle(Some(&name)))?;
-            let queue = account.queue(&revert_role(&name), queue_options(100));
+            let options = QueueOptions {
+                visibility: deployment.visibility,
+                ..queue_options(100)
+            };
+            let queue = account.queue(&revert_role(&name), options);
             let environment = |own: &str, duty: &str| {
                 let env = [
                     ("UNDRIFT_TABLE", table::TABLE.to_owned()),
@@ -228,7 +246,9 @@ impl Stack {
             };
             let binary = revert_role(&name);
             let (revert, undo) = (revert_role(&name), undo_role(&name));
-            let revert = spec(&revert, &binary, environment(&revert, "revert"), 2)?;
+            let environment_of = environment(&revert, "revert");
+            let mut revert = spec(&revert, &binary, environment_of, deployment.concurrency)?;
+            revert.timeout = deployment.timeout;
             let revert = account.run_function(revert).await?;
             let undo = spec(&undo, &binary, environment(&undo, "undo"), 1)?;
             let undo = account.run_function(undo).await?;
