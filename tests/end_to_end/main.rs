@@ -17,6 +17,7 @@ mod everyday;
 mod instances;
 mod local;
 mod malformed;
+mod matrix;
 mod notices;
 mod property;
 mod rounds;
