@@ -77,14 +77,21 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let lease = run.deadline + crate::LEASE_MARGIN;
         for step in steps {
             let mut attempts = 0;
+            // An attempt that wasn't answered may have been done.
+            let mut perhaps_done = false;
             let error = loop {
                 if lease.duration_since(self.clock.now()) < ATTEMPT_NEEDS {
                     applied.unfinished = true;
                     return;
                 }
                 attempts += 1;
-                let result = self.cloud.send(&step.call).await;
+                let mut result = self.cloud.send(&step.call).await;
                 let at = self.clock.now();
+                let is_so =
+                    |e: &CallError| matches!(e.class, ErrorClass::Missing | ErrorClass::Already);
+                if perhaps_done && result.as_ref().is_err_and(is_so) {
+                    result = Ok(crate::port::Sent { request_id: None });
+                }
                 match result {
                     Ok(sent) => {
                         applied.at = Some(at);
@@ -99,7 +106,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                         break None;
                     }
                     Err(e) => match e.class {
-                        ErrorClass::Throttled | ErrorClass::Transient => {}
+                        ErrorClass::Throttled => {}
+                        ErrorClass::Transient => perhaps_done = true,
                         ErrorClass::Conflict if attempts < CONFLICT_ATTEMPTS => {}
                         _ => break Some((e, at)),
                     },
