@@ -253,8 +253,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     pending.push((item.index, record.clone()));
                     continue;
                 }
-                // Nobody could look at it then.
-                Some(record) if record.is_unseen() => {}
+                // AWS refused the look, or the calls: perhaps no longer.
+                Some(record) if record.outcome.kind == OutcomeKind::Blocked => {}
                 Some(_) => {
                     ends.push((item.index, Disposition::Done));
                     continue;
