@@ -58,6 +58,8 @@ pub struct Deployment {
     pub visibility: std::time::Duration,
     /// How many invocations of a function that reverts may run at once.
     pub concurrency: usize,
+    /// People are told.
+    pub tells: bool,
 }
 
 impl Deployment {
@@ -73,6 +75,7 @@ impl Deployment {
             timeout: TIMEOUT,
             visibility: VISIBILITY,
             concurrency: CONCURRENCY,
+            tells: true,
         }
     }
 }
@@ -289,7 +292,9 @@ impl Stack {
             "eventName": ["INSERT"],
             "dynamodb": {"NewImage": {"entity": {"S": ["record"]}}}
         });
-        account.map_stream(&stream, &notify, Some(&records))?;
+        if deployment.tells {
+            account.map_stream(&stream, &notify, Some(&records))?;
+        }
         account.map_queue(&owed, &notify, BATCH);
         Ok(Self {
             admin,
