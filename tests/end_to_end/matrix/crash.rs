@@ -5,7 +5,7 @@ use std::time::Duration;
 use undrift_local::FaultAction;
 
 use super::ends::{Cell, Told, Written, judge, steps};
-use super::lane::{Lane, Resource};
+use super::lane::{Lane, Resource, Way};
 use super::place::{Place, Stage};
 use super::tally::{Wrong, tell};
 use crate::controls::Control;
@@ -25,32 +25,32 @@ pub(super) async fn matrix<C: Control>() {
     }
     let lane = Lane::start::<C>(TIMEOUT).await;
     let first = lane.make::<C>(0..1).await.remove(0);
-    let places = lane.clean::<C>(&first).await;
-    let expected = places.len() * MOMENTS.len();
+    let way = lane.clean::<C>(&first).await;
+    let expected = way.places.len() * MOMENTS.len();
     let mut results = Vec::new();
     if C::ONLY_ONE {
-        for place in &places {
+        for place in &way.places {
             for moment in &MOMENTS {
                 let again = Resource {
                     id: first.id.clone(),
                     right: first.right.clone(),
                 };
                 lane.make_time().await;
-                let cell = strike::<C>(&lane, &places, place, again, &moment.1).await;
-                results.extend(ends::<C>(&lane, &places, vec![(cell, moment.0)]).await);
+                let cell = strike::<C>(&lane, &way, place, again, &moment.1).await;
+                results.extend(ends::<C>(&lane, &way, vec![(cell, moment.0)]).await);
             }
         }
     } else {
         let mut resources = lane.make::<C>(1..expected + 1).await.into_iter();
         let mut cells = Vec::new();
-        for place in &places {
+        for place in &way.places {
             for (moment, action) in &MOMENTS {
                 let resource = resources.next().unwrap();
-                let cell = strike::<C>(&lane, &places, place, resource, action).await;
+                let cell = strike::<C>(&lane, &way, place, resource, action).await;
                 cells.push((cell, *moment));
             }
         }
-        results = ends::<C>(&lane, &places, cells).await;
+        results = ends::<C>(&lane, &way, cells).await;
     }
     let ran = results.len();
     let wrong: Vec<Wrong> = results.into_iter().flatten().collect();
@@ -60,7 +60,7 @@ pub(super) async fn matrix<C: Control>() {
 /// Spoils a resource, and kills the function at one call.
 async fn strike<C: Control>(
     lane: &Lane,
-    places: &[Place],
+    way: &Way,
     place: &Place,
     resource: Resource,
     action: &FaultAction,
@@ -68,7 +68,7 @@ async fn strike<C: Control>(
     // Only what comes for the first time may meet the failure.
     lane.queue().hold(true);
     lane.scene.sandbox.account.faults().clear();
-    lane.lead_to(place, places);
+    lane.lead_to(place, way);
     let led = usize::from(place.is_switch() || place.stage == Stage::Again);
     lane.add(place.rule(&lane.caller, 1, action.clone()));
     let event = lane.spoil::<C>(&resource.id).await;
@@ -85,18 +85,13 @@ async fn strike<C: Control>(
 }
 
 /// Has everything come again, and judges each cell's end: one of each cell.
-async fn ends<C: Control>(
-    lane: &Lane,
-    places: &[Place],
-    cells: Vec<(Cell, &str)>,
-) -> Vec<Option<Wrong>> {
+async fn ends<C: Control>(lane: &Lane, way: &Way, cells: Vec<(Cell, &str)>) -> Vec<Option<Wrong>> {
     let settled = lane.recover().await;
-    let written = Written::read(lane).await;
-    let steps = steps(places);
+    let written = Written::read(lane, &steps(&way.places)).await;
     let mut results = Vec::new();
     for (cell, moment) in cells {
         let told = told(&cell.place, moment);
-        let mut wrong = judge::<C>(lane, &written, &cell, &steps, told).await;
+        let mut wrong = judge::<C>(lane, &written, &cell, told).await;
         if let Err(e) = &settled {
             wrong.push(e.clone());
         }

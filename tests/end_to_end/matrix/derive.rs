@@ -17,8 +17,8 @@ pub(super) struct Run<'r> {
     pub(super) spoilt: &'r Value,
     /// The resource as it was.
     pub(super) right: &'r Value,
-    /// It was seen in order before, and that stands: there is no new baseline.
-    pub(super) has_baseline: bool,
+    /// It is in order for every policy of its kind, and wasn't seen so before.
+    pub(super) new_baseline: bool,
 }
 
 /// The calls from taking the message to the claim's release, in order of their stages; and the one
@@ -57,7 +57,7 @@ pub(super) fn places(run: &Run<'_>) -> Vec<Place> {
     look(&mut all, Stage::Verify, run.right);
     all.push((Stage::Close, table("PutItem", "record")));
     all.push((Stage::Close, table("PutItem", "observed")));
-    if !run.has_baseline {
+    if run.new_baseline {
         all.push((Stage::Close, table("PutItem", "baseline")));
     }
     all.push((Stage::Release, table("PutItem", "release")));

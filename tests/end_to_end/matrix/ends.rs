@@ -1,6 +1,5 @@
 //! What a cell has come to, once everything is at rest.
 
-use serde_json::Value;
 use undrift_aws::journal::attribute::Item;
 use undrift_aws::journal::items::read_claim;
 use undrift_core::record::{OutcomeKind, Record};
@@ -22,14 +21,47 @@ pub(super) struct Cell {
 /// All that was written, read once for many cells.
 pub(super) struct Written {
     revisions: Vec<Record>,
-    calls: Vec<WireEntry>,
+    claims: Vec<Put>,
+    /// The plans' calls, each with its input as text.
+    writes: Vec<(WireEntry, String)>,
+}
+
+/// A claim taken or given back.
+struct Put {
+    seq: u64,
+    resource: String,
+    /// The calls of the plan that it holds.
+    holds: Vec<String>,
+}
+
+impl Put {
+    fn of(call: &WireEntry) -> Option<Self> {
+        if call.operation != "PutItem" || !matches!(call.status, 0 | 200) {
+            return None;
+        }
+        let input = call.input();
+        if input["Item"]["entity"]["S"] != "claim" {
+            return None;
+        }
+        let item: Item = serde_json::from_value(input["Item"].clone()).unwrap();
+        let steps = read_claim(&item).unwrap().held.map(|h| h.plan.steps);
+        let steps = steps.into_iter().flatten();
+        Some(Self {
+            seq: call.seq,
+            resource: item.get_text("resource").unwrap().to_owned(),
+            holds: steps.map(|s| s.call.operation).collect(),
+        })
+    }
 }
 
 impl Written {
-    pub(super) async fn read(lane: &Lane) -> Self {
+    pub(super) async fn read(lane: &Lane, steps: &[Name]) -> Self {
+        let calls = lane.calls();
+        let own = calls.iter().filter(|c| steps.contains(&Name::of(c)));
         Self {
             revisions: lane.scene.sandbox.stack.revisions().await.unwrap(),
-            calls: lane.calls(),
+            claims: calls.iter().filter_map(Put::of).collect(),
+            writes: own.map(|c| (c.clone(), c.input().to_string())).collect(),
         }
     }
 
@@ -39,46 +71,23 @@ impl Written {
         self.revisions.iter().filter(of).collect()
     }
 
-    /// The plan's calls on a resource that AWS saw.
-    fn writes(&self, cell: &Cell, steps: &[Name]) -> Vec<&WireEntry> {
-        let own = |c: &&WireEntry| {
-            steps.contains(&Name::of(c)) && is_about(&c.input(), &cell.resource.id)
-        };
-        self.calls.iter().filter(own).collect()
-    }
-
     /// Each write came after a claim that holds its call, and before the claim was given back.
-    fn unclaimed(&self, cell: &Cell, steps: &[Name]) -> Vec<String> {
-        let writes = self.writes(cell, steps);
-        let without = writes.into_iter().filter(|w| !self.is_claimed(cell, w));
-        without
-            .map(|w| format!("{} (call {}) without an open record", w.operation, w.seq))
-            .collect()
-    }
-
-    fn is_claimed(&self, cell: &Cell, write: &WireEntry) -> bool {
-        let puts = self.calls.iter().filter(|c| {
-            c.seq < write.seq
-                && c.operation == "PutItem"
-                && matches!(c.status, 0 | 200)
-                && c.input()["Item"]["resource"]["S"] == cell.resource.id.as_str()
-                && c.input()["Item"]["entity"]["S"] == "claim"
-        });
-        let Some(last) = puts.last() else {
-            return false;
+    fn unclaimed(&self, cell: &Cell) -> Vec<String> {
+        let id = cell.resource.id.as_str();
+        let own = self.writes.iter().filter(|(_, input)| is_about(input, id));
+        let claims: Vec<&Put> = self.claims.iter().filter(|c| c.resource == id).collect();
+        let is_claimed = |write: &WireEntry| {
+            let last = claims.iter().rfind(|c| c.seq < write.seq);
+            last.is_some_and(|c| c.holds.contains(&write.operation))
         };
-        let item: Item = serde_json::from_value(last.input()["Item"].clone()).unwrap();
-        let held = read_claim(&item).unwrap().held;
-        held.is_some_and(|h| {
-            let mut steps = h.plan.steps.iter();
-            steps.any(|s| s.call.operation == write.operation)
-        })
+        own.filter(|(write, _)| !is_claimed(write))
+            .map(|(w, _)| format!("{} (call {}) without an open record", w.operation, w.seq))
+            .collect()
     }
 }
 
 /// A call names a resource, by its id or by the last part of it.
-fn is_about(input: &Value, id: &str) -> bool {
-    let text = input.to_string();
+fn is_about(text: &str, id: &str) -> bool {
     let name = id.rsplit('/').next().unwrap_or(id);
     text.contains(&format!("\"{name}\"")) || text.contains(&format!("/{name}\""))
 }
@@ -99,7 +108,6 @@ pub(super) async fn judge<C: Control>(
     lane: &Lane,
     written: &Written,
     cell: &Cell,
-    steps: &[Name],
     told: Told,
 ) -> Vec<String> {
     let mut wrong = cell.wrong.clone();
@@ -107,7 +115,7 @@ pub(super) async fn judge<C: Control>(
     if now != cell.resource.right {
         wrong.push(format!("it is {now}, and was {}", cell.resource.right));
     }
-    wrong.extend(written.unclaimed(cell, steps));
+    wrong.extend(written.unclaimed(cell));
     let revisions = written.revisions(cell);
     let kinds: Vec<OutcomeKind> = revisions.iter().map(|r| r.outcome.kind).collect();
     let Some((last, earlier)) = revisions.split_last() else {

@@ -22,6 +22,14 @@ pub(super) struct Resource {
     pub(super) right: Value,
 }
 
+/// What a clean run showed.
+pub(super) struct Way {
+    /// The kind of the control's resources.
+    pub(super) kind: String,
+    /// The calls in the way, as they are derived from the plan.
+    pub(super) places: Vec<Place>,
+}
+
 pub(super) struct Lane {
     pub(super) scene: Scene,
     /// What the function that reverts signs with.
@@ -35,6 +43,7 @@ impl Lane {
         let mut deployment = Deployment::new(&root(), binaries().await);
         deployment.timeout = timeout;
         deployment.concurrency = 1;
+        deployment.tells = false;
         let scene = Scene::with::<C>(deployment).await;
         let caller = scene.sandbox.stack.services[&scene.service]
             .revert
@@ -58,7 +67,7 @@ impl Lane {
 
     /// What was read is before only what comes later than any clock may be behind.
     pub(super) async fn make_time(&self) {
-        self.scene.sandbox.settle().await;
+        self.rest().await;
         for _ in 0..3 {
             next_second().await;
         }
@@ -109,20 +118,20 @@ impl Lane {
     }
 
     /// The next look fails once, so that its message is put off.
-    pub(super) fn fail_a_look(&self, places: &[Place]) {
+    pub(super) fn fail_a_look(&self, way: &Way) {
         let looks = |p: &&Place| p.stage == Stage::Look && p.name.service == self.scene.service;
-        let look = places.iter().find(looks).expect("a look");
+        let look = way.places.iter().find(looks).expect("a look");
         let error = FaultAction::Status(500, "InternalError".into());
         self.add(look.rule(&self.caller, 1, error));
     }
 
     /// What a place needs to be come by at all.
-    pub(super) fn lead_to(&self, place: &Place, places: &[Place]) {
+    pub(super) fn lead_to(&self, place: &Place, way: &Way) {
         if place.is_switch() {
             self.forget_the_switch();
         }
         if place.stage == Stage::Again {
-            self.fail_a_look(places);
+            self.fail_a_look(way);
         }
     }
 
@@ -143,16 +152,43 @@ impl Lane {
         rested.unwrap();
     }
 
-    /// Everything that was put off comes, until all is dealt with.
+    /// Everything that was put off comes, until all is dealt with. (What people are told of may be
+    /// put off for longer.)
     pub(super) async fn recover(&self) -> Result<(), String> {
+        let begun = Instant::now();
         self.queue().hold(false);
         self.queue().hasten(|_| true);
-        let settled = self.scene.sandbox.account.settle(PATIENCE).await;
-        settled.map_err(|e| e.to_string())
+        while !self.queue().is_empty() {
+            if begun.elapsed() > PATIENCE {
+                return Err(format!("{:?} messages are left", self.queue().depth()));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.rest().await;
+        Ok(())
     }
 
-    /// Undrift's baseline of a resource is older than a change of it: it wasn't written anew.
-    async fn has_baseline(&self, record: &Record) -> bool {
+    /// The revisions of the record of one change.
+    pub(super) async fn revisions(&self, way: &Way, event: &str, id: &str) -> Vec<Record> {
+        let account = &self.scene.sandbox.account;
+        let of = (account.account_id(), account.region());
+        let pk = format!("record#{}#{}#{event}#{}#{id}", of.0, of.1, way.kind);
+        let values = json!({":pk": {"S": pk}, ":r": {"S": "r0"}});
+        let input = json!({"TableName": "undrift", "ConsistentRead": true,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :r)",
+            "ExpressionAttributeValues": values});
+        let found = self.scene.admin.call("dynamodb", "Query", input).await;
+        let found = found.unwrap();
+        let items = found["Items"].as_array().into_iter().flatten();
+        let read = |item: &Value| {
+            let item = serde_json::from_value(item.clone()).unwrap();
+            undrift_aws::journal::items::read_record(&item).unwrap()
+        };
+        items.map(read).collect()
+    }
+
+    /// Undrift took a baseline of a resource after a change of it.
+    async fn new_baseline(&self, record: &Record) -> bool {
         let of = &record.key.resource;
         let pk = format!(
             "resource#{}#{}#{}#{}",
@@ -163,19 +199,19 @@ impl Lane {
         let found = self.scene.admin.call("dynamodb", "GetItem", input).await;
         let found = found.unwrap();
         let dated = found["Item"]["as_of"]["N"].as_str();
-        let dated: i64 = dated.expect("a baseline").parse().unwrap();
-        dated <= record.happened().unwrap().as_millisecond()
+        let dated = dated.map(|d| d.parse::<i64>().unwrap());
+        dated > record.happened().map(jiff::Timestamp::as_millisecond)
     }
 
     /// A clean run: the places that are derived from it, in the order of the way. They are the
     /// recorded ones, or the test fails here.
-    pub(super) async fn clean<C: Control>(&self, of: &Resource) -> Vec<Place> {
+    pub(super) async fn clean<C: Control>(&self, of: &Resource) -> Way {
         self.scene.sandbox.account.wire().clear();
         self.forget_the_switch();
         let event = self.spoil::<C>(&of.id).await;
         let spoilt = C::state(&self.scene.admin, &of.id).await;
-        self.scene.sandbox.settle().await;
-        let records = self.scene.records(&of.id).await;
+        self.rest().await;
+        let records = self.scene.sandbox.stack.records().await.unwrap();
         let record = records.iter().find(|r| r.key.event.as_str() == event);
         let record = record.unwrap_or_else(|| panic!("no record of {event}: {records:#?}"));
         let now = C::state(&self.scene.admin, &of.id).await;
@@ -190,7 +226,7 @@ impl Lane {
             record,
             spoilt: &spoilt,
             right: &of.right,
-            has_baseline: self.has_baseline(record).await,
+            new_baseline: self.new_baseline(record).await,
         });
         let recorded: Vec<Name> = calls.iter().map(Name::of).collect();
         let in_way = derived.iter().filter(|p| p.stage != Stage::Again);
@@ -201,6 +237,9 @@ impl Lane {
             C::POLICY
         );
         self.scene.sandbox.account.faults().clear();
-        derived
+        Way {
+            kind: record.key.resource.kind.to_string(),
+            places: derived,
+        }
     }
 }

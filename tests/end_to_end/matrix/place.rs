@@ -134,6 +134,11 @@ impl Place {
         }
     }
 
+    /// The call as people are told of it, and as IAM names the right to it.
+    pub(super) fn action(&self) -> String {
+        format!("{}:{}", self.name.service, self.name.operation)
+    }
+
     /// The pause switch is read in the way only where its last value is too old.
     pub(super) fn is_switch(&self) -> bool {
         self.name.service == "ssm"
