@@ -214,13 +214,20 @@ pub(crate) fn refusal(
                 if status >= 500 { "Receiver" } else { "Sender" }
             ),
         ),
-        Protocol::RestXml => http::text(
-            status,
-            "application/xml",
-            format!(
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message_xml}</Message><RequestId>{id}</RequestId></Error>"
-            ),
-        ),
+        Protocol::RestXml => {
+            let error = format!(
+                "<Error><Code>{code}</Code><Message>{message_xml}</Message><RequestId>{id}</RequestId></Error>"
+            );
+            // S3 alone puts nothing around it.
+            let error = match service {
+                Some(service) if service.name != "s3" => {
+                    format!("<ErrorResponse>{error}<RequestId>{id}</RequestId></ErrorResponse>")
+                }
+                _ => error,
+            };
+            let begin = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+            http::text(status, "application/xml", format!("{begin}\n{error}"))
+        }
         Protocol::Json | Protocol::RestJson | Protocol::Other => http::text(
             status,
             "application/x-amz-json-1.0",
