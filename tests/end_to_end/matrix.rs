@@ -23,11 +23,11 @@ mod tally;
 use crate::controls::{Control, every_control};
 
 /// The controls of a usual run: a revoke that commutes with other people's edits, a whole document
-/// that is looked at twice, a list of memberships read in three rounds, an attribute that is set.
+/// that is looked at twice, a policy that is detached, an attribute that is set.
 const USUAL: [&str; 4] = [
     "ec2-security-group-open-admin-ports",
     "s3-bucket-policy-public",
-    "iam-user-added-to-admin-group",
+    "iam-admin-policy-attached",
     "ec2-snapshot-shared-publicly-or-foreign",
 ];
 

@@ -10,8 +10,8 @@ use super::place::{Place, Stage};
 use super::tally::{Wrong, tell};
 use crate::controls::Control;
 
-/// The deadline is three seconds on then, and a lease over after eight.
-const TIMEOUT: Duration = Duration::from_secs(8);
+/// The deadline is five seconds on then, and a lease over after ten.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The two moments of a call.
 const MOMENTS: [(&str, FaultAction); 2] = [

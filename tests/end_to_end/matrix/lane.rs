@@ -42,6 +42,8 @@ impl Lane {
     pub(super) async fn start<C: Control>(timeout: Duration) -> Self {
         let mut deployment = Deployment::new(&root(), binaries().await);
         deployment.timeout = timeout;
+        // A batch that took too long on a busy machine comes again in time.
+        deployment.visibility = timeout * 2;
         deployment.concurrency = 1;
         deployment.tells = false;
         let scene = Scene::with::<C>(deployment).await;
@@ -139,7 +141,7 @@ impl Lane {
     pub(super) async fn struck(&self, times: usize) -> bool {
         let begun = Instant::now();
         let faults = self.scene.sandbox.account.faults();
-        while faults.struck().len() < times && begun.elapsed() < Duration::from_secs(15) {
+        while faults.struck().len() < times && begun.elapsed() < PATIENCE / 2 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.rest().await;
@@ -160,7 +162,12 @@ impl Lane {
         self.queue().hasten(|_| true);
         while !self.queue().is_empty() {
             if begun.elapsed() > PATIENCE {
-                return Err(format!("{:?} messages are left", self.queue().depth()));
+                let log = self.function().log();
+                let end = log[log.len().saturating_sub(15)..].join("\n");
+                return Err(format!(
+                    "{:?} messages are left\n{end}",
+                    self.queue().depth()
+                ));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -134,9 +134,13 @@ impl Place {
         }
     }
 
-    /// The call as people are told of it, and as IAM names the right to it.
+    /// The call as people are told of it.
     pub(super) fn action(&self) -> String {
-        format!("{}:{}", self.name.service, self.name.operation)
+        let service = match (self.name.service.as_str(), self.name.of.as_str()) {
+            ("s3", "account") => "s3control",
+            (service, _) => service,
+        };
+        format!("{service}:{}", self.name.operation)
     }
 
     /// The pause switch is read in the way only where its last value is too old.
