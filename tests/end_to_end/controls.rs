@@ -4,10 +4,10 @@
 //! A control is one type that says how its resource is made, spoilt and looked at, and one line at
 //! the end of this file.
 
-mod cloudtrail;
-mod ec2;
-mod iam;
-mod s3;
+pub(crate) mod cloudtrail;
+pub(crate) mod ec2;
+pub(crate) mod iam;
+pub(crate) mod s3;
 mod tally;
 
 use std::time::Duration;
@@ -23,7 +23,7 @@ use undrift_tests::rounds::{ROUND_TRIP, golden, rounds};
 use undrift_tests::sandbox::{Sandbox, binaries, next_second, root};
 
 /// How a control's resource is made and changed. All of it by calls that anybody could make.
-trait Control {
+pub(crate) trait Control {
     /// The policy's id.
     const POLICY: &str;
     /// Where its events come.
@@ -65,16 +65,19 @@ async fn call(by: &Client, service: &str, operation: &str, input: Value) -> Valu
     }
 }
 
-struct Stage {
-    sandbox: Sandbox,
-    admin: Client,
-    maya: Client,
-    service: String,
+pub(crate) struct Stage {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) admin: Client,
+    pub(crate) maya: Client,
+    pub(crate) service: String,
 }
 
 impl Stage {
     async fn of<C: Control>() -> Self {
-        let mut deployment = Deployment::new(&root(), binaries().await);
+        Self::with::<C>(Deployment::new(&root(), binaries().await)).await
+    }
+
+    pub(crate) async fn with<C: Control>(mut deployment: Deployment) -> Self {
         // Those that only observe or ask show here what they would do.
         deployment.documents = Box::new(|documents| {
             for document in &mut documents.policies {
@@ -140,7 +143,7 @@ impl Stage {
         (id, s0)
     }
 
-    async fn records(&self, id: &str) -> Vec<Record> {
+    pub(crate) async fn records(&self, id: &str) -> Vec<Record> {
         let mut records = self.sandbox.records().await;
         records.retain(|r| r.key.resource.id.as_str() == id);
         records
@@ -464,22 +467,30 @@ macro_rules! controls {
     };
 }
 
-controls! {
-    a_group_open_on_an_administration_port: ec2::OpenGroup<22>;
-    a_group_open_on_a_database_port: ec2::OpenGroup<5432>;
-    a_group_open_on_any_port: ec2::OpenGroup<8080>;
-    a_shared_snapshot: ec2::Shared<false>;
-    a_shared_image: ec2::Shared<true>;
-    an_instance_that_answers_without_a_token: ec2::Tokenless;
-    a_stopped_trail: cloudtrail::Stopped;
-    a_role_that_is_made_an_administrator: iam::Attached;
-    a_role_with_an_inline_policy_for_everything: iam::Inline;
-    a_role_that_trusts_strangers: iam::Trusting;
-    a_user_among_administrators: iam::Member;
-    a_policy_switched_to_everything: iam::Version;
-    a_key_for_somebody_else: iam::Key;
-    a_bucket_with_a_public_policy: s3::PublicPolicy;
-    a_bucket_with_a_public_list: s3::PublicList;
-    a_bucket_whose_block_is_weakened: s3::WeakenedBlock;
-    an_account_whose_block_is_weakened: s3::WeakenedAccount;
+/// Gives all controls, each with a name for its tests, to a macro.
+macro_rules! every_control {
+    ($give:ident) => {
+        $give! {
+            a_group_open_on_an_administration_port: crate::controls::ec2::OpenGroup<22>;
+            a_group_open_on_a_database_port: crate::controls::ec2::OpenGroup<5432>;
+            a_group_open_on_any_port: crate::controls::ec2::OpenGroup<8080>;
+            a_shared_snapshot: crate::controls::ec2::Shared<false>;
+            a_shared_image: crate::controls::ec2::Shared<true>;
+            an_instance_that_answers_without_a_token: crate::controls::ec2::Tokenless;
+            a_stopped_trail: crate::controls::cloudtrail::Stopped;
+            a_role_that_is_made_an_administrator: crate::controls::iam::Attached;
+            a_role_with_an_inline_policy_for_everything: crate::controls::iam::Inline;
+            a_role_that_trusts_strangers: crate::controls::iam::Trusting;
+            a_user_among_administrators: crate::controls::iam::Member;
+            a_policy_switched_to_everything: crate::controls::iam::Version;
+            a_key_for_somebody_else: crate::controls::iam::Key;
+            a_bucket_with_a_public_policy: crate::controls::s3::PublicPolicy;
+            a_bucket_with_a_public_list: crate::controls::s3::PublicList;
+            a_bucket_whose_block_is_weakened: crate::controls::s3::WeakenedBlock;
+            an_account_whose_block_is_weakened: crate::controls::s3::WeakenedAccount;
+        }
+    };
 }
+
+every_control!(controls);
+pub(crate) use every_control;

@@ -18,6 +18,7 @@ mod instances;
 mod janitor;
 mod local;
 mod malformed;
+mod matrix;
 mod notices;
 mod property;
 mod rounds;

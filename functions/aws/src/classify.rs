@@ -119,8 +119,8 @@ fn by_status(status: Option<u16>) -> ErrorClass {
         Some(401 | 403) => ErrorClass::Denied,
         Some(404) => ErrorClass::Missing,
         Some(409 | 412) => ErrorClass::Conflict,
-        // No status: no answer. What was sent may have been done.
-        None | Some(408 | 500..=599) => ErrorClass::Transient,
+        // No answer, or none that can be read: what was sent may have been done.
+        None | Some(200..=299 | 408 | 500..=599) => ErrorClass::Transient,
         Some(_) => ErrorClass::Invalid,
     }
 }
@@ -185,6 +185,8 @@ mod tests {
             (Some(429), Throttled),
             (Some(500), Transient),
             (Some(503), Transient),
+            // It was done, as far as one can tell, and the body is not its answer.
+            (Some(200), Transient),
             (None, Transient),
         ] {
             assert_eq!(class_of("Unheard", status), class, "{status:?}");

@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::operation::RequestId;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -26,6 +28,7 @@ use undrift_engine::port::{CallError, ErrorClass, Listed};
 
 use crate::classify::{CLIENT, class_of};
 use crate::intake::plain;
+use crate::whole::is_whole;
 
 /// How long a connection may take to be made.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -71,7 +74,12 @@ pub async fn load() -> Result<SdkConfig, ClientError> {
         .await)
 }
 
-/// Catches the `Date` of a call's answers.
+/// An answer broke off.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer broke off before its end")]
+struct BrokenOff;
+
+/// Catches the `Date` of a call's answers, and refuses those that broke off.
 ///
 /// ```text
 /// let date = AnswerDate::default();
@@ -172,6 +180,20 @@ impl Intercept for AnswerDate {
         }
         Ok(())
     }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let answer = context.response();
+        let body = answer.body().bytes().unwrap_or_default();
+        if answer.status().is_success() && !is_whole(body) {
+            return Err(BrokenOff.into());
+        }
+        Ok(())
+    }
 }
 
 /// What to do about a call that failed. `operation` is named with its service
@@ -192,9 +214,10 @@ where
         // Time-outs, lost connections, answers that can't be read: it may have been done.
         _ => (ErrorClass::Transient, CLIENT),
     };
-    let message = match error.message() {
-        Some(message) => message.to_owned(),
-        None => DisplayErrorContext(error).to_string(),
+    let message = match (error.message(), error, status) {
+        (Some(message), ..) => message.to_owned(),
+        (None, SdkError::ServiceError(_), Some(status)) => format!("HTTP {status}, and no reason"),
+        _ => DisplayErrorContext(error).to_string(),
     };
     CallError {
         class,

@@ -36,3 +36,5 @@ pub mod service;
 pub mod switch;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "aws")]
+mod whole;

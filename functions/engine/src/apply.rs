@@ -95,8 +95,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let lease = run.deadline + crate::LEASE_MARGIN;
         for step in steps {
             let mut attempts = 0;
-            // An attempt before may have been done.
-            let mut unanswered = false;
+            // An attempt that wasn't answered may have been done.
+            let mut perhaps_done = false;
             let error = loop {
                 if lease.duration_since(self.clock.now()) < ATTEMPT_NEEDS {
                     applied.unfinished = true;
@@ -104,8 +104,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 }
                 attempts += 1;
                 applied.began.get_or_insert(self.clock.now());
-                let result = self.cloud.send(&step.call).await;
+                let mut result = self.cloud.send(&step.call).await;
                 let at = self.clock.now();
+                let is_so =
+                    |e: &CallError| matches!(e.class, ErrorClass::Missing | ErrorClass::Already);
+                if perhaps_done && result.as_ref().is_err_and(is_so) {
+                    result = Ok(crate::port::Sent { request_id: None });
+                }
                 match result {
                     Ok(sent) => {
                         applied.at = Some(at);
@@ -122,7 +127,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     Err(e) => match e.class {
                         ErrorClass::Throttled => {}
                         ErrorClass::Transient => {
-                            unanswered = true;
+                            perhaps_done = true;
                             applied.unheard.push(OwnCall {
                                 operation: step.call.event_name(),
                                 request_id: None,
@@ -144,11 +149,6 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 error: Some(format!("{}: {}", error.code, error.message)),
             });
             match error.class {
-                // It was done by ourselves, as far as anybody can tell.
-                ErrorClass::Missing | ErrorClass::Already if unanswered => {
-                    applied.at = Some(at);
-                    applied.wrote.extend(step.writes.iter().cloned());
-                }
                 ErrorClass::Missing | ErrorClass::Already => applied.met_others = true,
                 _ => {
                     tracing::error!(resource = %run.resource, epoch = claim.epoch, error = %error, "a call failed");

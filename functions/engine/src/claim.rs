@@ -210,8 +210,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let over = match spent {
             Ok(counts) => counts.iter().any(|c| *c > self.cap_limit),
             Err(e) => {
-                tracing::error!(error = %e, "the caps could not be counted");
-                true
+                tracing::error!(resource = %run.resource, error = %e, "nothing is written while the caps can't be counted");
+                if let Err(end) = self.release(run, free).await {
+                    return Some(end);
+                }
+                let retry = Disposition::retry(jiff::SignedDuration::from_secs(5), e.to_string());
+                return Some(Attempt::Ended(all(&run.items, &retry)));
             }
         };
         if !over {

@@ -94,10 +94,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 ),
             ),
             Some(e) => Outcome::new(OutcomeKind::Failed, e.to_string()),
-            None if applied.at.is_some() && !applied.met_others => Outcome::new(
-                OutcomeKind::Pending,
-                "the calls succeeded; reads don't show it yet",
-            ),
+            None if applied.at.is_some() && !applied.met_others => {
+                let why = match &verified.error {
+                    Some(e) => format!("the calls succeeded, but not the look after them: {e}"),
+                    None => "the calls succeeded; reads don't show it yet".to_owned(),
+                };
+                Outcome::new(OutcomeKind::Pending, why)
+            }
             None => Outcome::new(
                 OutcomeKind::Conflict,
                 "somebody else changed it while it was being put back",

@@ -13,7 +13,9 @@ use crate::apply::Applied;
 use crate::claim::Work;
 use crate::close::Draft;
 use crate::outcome::{bystander, put_back, undone};
-use crate::port::{Claim, Clock, Close, Cloud, Held, Journal, RECENT_CALLS, Release, Switch};
+use crate::port::{
+    CallError, Claim, Clock, Close, Cloud, Held, Journal, RECENT_CALLS, Release, Switch,
+};
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine};
 
@@ -21,6 +23,8 @@ use crate::{Disposition, Engine};
 const LAG: SignedDuration = SignedDuration::from_secs(2);
 /// How long after its calls a record may stay pending.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// When what AWS refused is tried again.
+const BLOCKED_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// When a pending record is looked at again.
 const PENDING_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
@@ -42,6 +46,8 @@ pub(crate) struct Verified {
     pub(crate) conflict: bool,
     /// The resource no longer exists.
     pub(crate) gone: bool,
+    /// Why it could not be read.
+    pub(crate) error: Option<CallError>,
 }
 
 impl Verified {
@@ -75,12 +81,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     left: left(kind, plan, seen.image.as_ref()),
                     gone: seen.image.is_none(),
                     seen: seen.image,
-                    conflict: false,
+                    ..Verified::default()
                 },
                 Err(e) => {
                     tracing::warn!(resource = %run.resource, error = %e, "could not be read back");
                     Verified {
                         left: plan.writes.iter().map(|w| w.path.clone()).collect(),
+                        error: Some(e),
                         ..Verified::default()
                     }
                 }
@@ -189,6 +196,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     record.stages.applied = waited.or(applied.at);
                     end = Disposition::retry(PENDING_AGAIN, record.outcome.reason.clone());
                 }
+                OutcomeKind::Blocked => {
+                    end = Disposition::retry(BLOCKED_AGAIN, record.outcome.reason.clone());
+                }
                 _ => {}
             }
             if acted && !matches!(record.cause, Cause::Undo { .. }) {
@@ -215,7 +225,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             }
             record.stages.closed = Some(self.clock.now());
             ends.extend(index.map(|i| (i, end)));
-            close.records.push(record);
+            // It is tried again and again, and told once.
+            let earlier = draft.looked.known.records.get(&record.key);
+            if !(is_blocked(&record) && earlier.is_some_and(is_blocked)) {
+                close.records.push(record);
+            }
         }
         free.recent.extend(applied.own_calls());
         let surplus = free.recent.len().saturating_sub(RECENT_CALLS);
@@ -232,6 +246,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         close.release = Some(Release::of(&run.nonce, free));
         self.put(run, close, std::mem::take(ends)).await
     }
+}
+
+/// AWS refused its calls, not only a look.
+fn is_blocked(record: &Record) -> bool {
+    record.outcome.kind == OutcomeKind::Blocked && !record.is_unseen()
 }
 
 /// When an open record's calls had succeeded while reads didn't show it.

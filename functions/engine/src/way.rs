@@ -302,8 +302,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     pending.push((item.index, record.clone()));
                     continue;
                 }
-                // Nobody could look at it then: it is judged now, and that is its next revision.
-                Some(record) if record.is_unseen() => {}
+                // Nobody could look at it then, or AWS refused the calls: it is judged now, and that
+                // is its next revision.
+                Some(r) if r.is_unseen() || r.outcome.kind == OutcomeKind::Blocked => {}
                 Some(_) => {
                     ends.push((item.index, Disposition::Done));
                     continue;

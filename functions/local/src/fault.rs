@@ -17,6 +17,8 @@ use crate::model::{Protocol, Service};
 pub enum FaultAction {
     /// It is refused with this HTTP status and AWS error code, in the service's own error form.
     Status(u16, String),
+    /// As [`Self::Status`], with the message after the code.
+    Refused(u16, String, String),
     /// The connection closes and AWS never saw the call.
     CloseBeforeForward,
     /// AWS does it, and the connection closes before the answer.
@@ -27,6 +29,14 @@ pub enum FaultAction {
     DelayAnswer(u64),
     /// A status 200 with this body, which AWS never sent.
     Body(String),
+    /// AWS does it, and something else comes in place of its answer's body.
+    Garbled,
+    /// AWS does it, and only the first half of its answer's body comes.
+    Truncated,
+    /// The function that calls is killed, and AWS never saw the call.
+    KillBeforeForward,
+    /// AWS does it, and the function that calls is killed before the answer.
+    KillAfterForward,
 }
 
 /// A failure that waits for its call.
@@ -38,6 +48,8 @@ pub struct FaultRule {
     pub operation: Option<String>,
     /// The caller's access key; none: anyone's.
     pub access_key: Option<String>,
+    /// What the request's target or body must hold, all of it.
+    pub mentions: Vec<String>,
     /// How many matching calls go through before it strikes.
     pub after: u32,
     /// How often it strikes.
@@ -55,10 +67,36 @@ impl FaultRule {
             service,
             operation,
             access_key: None,
+            mentions: Vec::new(),
             after: 0,
             times,
             action,
         }
+    }
+
+    fn fits(&self, call: &Call<'_>) -> bool {
+        let is = |want: &Option<String>, is: &str| want.as_deref().is_none_or(|want| want == is);
+        is(&self.service, call.service)
+            && is(&self.operation, call.operation)
+            && is(&self.access_key, call.access_key)
+            && self.mentions.iter().all(|part| call.mentions(part))
+    }
+}
+
+/// A call that a failure may strike.
+pub(crate) struct Call<'a> {
+    pub(crate) seq: u64,
+    pub(crate) service: &'a str,
+    pub(crate) operation: &'a str,
+    pub(crate) access_key: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) body: &'a [u8],
+}
+
+impl Call<'_> {
+    fn mentions(&self, part: &str) -> bool {
+        let mut windows = self.body.windows(part.len().max(1));
+        self.target.contains(part) || windows.any(|w| w == part.as_bytes())
     }
 }
 
@@ -126,22 +164,10 @@ impl Faults {
         })
     }
 
-    pub(crate) fn strike(
-        &self,
-        seq: u64,
-        service: &str,
-        operation: &str,
-        access_key: &str,
-    ) -> Option<FaultAction> {
+    pub(crate) fn strike(&self, call: &Call<'_>) -> Option<FaultAction> {
         self.with(|state| {
-            let fits =
-                |want: &Option<String>, is: &str| want.as_deref().is_none_or(|want| want == is);
             for rule in &mut state.rules {
-                if rule.times == 0
-                    || !fits(&rule.service, service)
-                    || !fits(&rule.operation, operation)
-                    || !fits(&rule.access_key, access_key)
-                {
+                if rule.times == 0 || !rule.fits(call) {
                     continue;
                 }
                 if rule.after > 0 {
@@ -149,11 +175,10 @@ impl Faults {
                     continue;
                 }
                 rule.times -= 1;
-                let (service, operation) = (service.to_owned(), operation.to_owned());
                 state.struck.push(Struck {
-                    seq,
-                    service,
-                    operation,
+                    seq: call.seq,
+                    service: call.service.to_owned(),
+                    operation: call.operation.to_owned(),
                     action: rule.action.clone(),
                 });
                 return Some(rule.action.clone());
@@ -189,13 +214,20 @@ pub(crate) fn refusal(
                 if status >= 500 { "Receiver" } else { "Sender" }
             ),
         ),
-        Protocol::RestXml => http::text(
-            status,
-            "application/xml",
-            format!(
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message_xml}</Message><RequestId>{id}</RequestId></Error>"
-            ),
-        ),
+        Protocol::RestXml => {
+            let error = format!(
+                "<Error><Code>{code}</Code><Message>{message_xml}</Message><RequestId>{id}</RequestId></Error>"
+            );
+            // S3 alone puts nothing around it.
+            let error = match service {
+                Some(service) if service.name != "s3" => {
+                    format!("<ErrorResponse>{error}<RequestId>{id}</RequestId></ErrorResponse>")
+                }
+                _ => error,
+            };
+            let begin = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+            http::text(status, "application/xml", format!("{begin}\n{error}"))
+        }
         Protocol::Json | Protocol::RestJson | Protocol::Other => http::text(
             status,
             "application/x-amz-json-1.0",

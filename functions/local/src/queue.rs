@@ -79,6 +79,13 @@ struct Message {
     receives: u32,
     receipt: Option<String>,
     first_received_ms: Option<i64>,
+    hastened: bool,
+}
+
+impl Message {
+    fn is_held(&self, holding: bool) -> bool {
+        holding && self.receipt.is_some() && !self.hastened
+    }
 }
 
 #[derive(Debug)]
@@ -86,6 +93,7 @@ struct State {
     messages: Vec<Message>,
     faults: QueueFaults,
     chance: Chance,
+    holding: bool,
 }
 
 #[derive(Debug)]
@@ -129,6 +137,7 @@ impl Queue {
             messages: Vec::new(),
             faults: QueueFaults::default(),
             chance: Chance::new(0),
+            holding: false,
         };
         let (name, arn) = (name.to_owned(), arn.to_owned());
         Self(Arc::new(Inner {
@@ -215,6 +224,7 @@ impl Queue {
                 receives: 0,
                 receipt: None,
                 first_received_ms: None,
+                hastened: false,
             };
             let length = u64::try_from(state.messages.len()).unwrap_or(u64::MAX);
             let at = if faults.reorder {
@@ -255,18 +265,43 @@ impl Queue {
             if !taken.is_empty() || now >= until {
                 return taken;
             }
-            let next = self
-                .state()
-                .messages
-                .iter()
-                .map(|message| message.visible_at)
-                .min();
-            let wake = next.map_or(until, |next| next.min(until));
+            let wake = self.next_visible().map_or(until, |next| next.min(until));
             tokio::select! {
                 () = &mut changed => {}
                 () = tokio::time::sleep_until(wake) => {}
             }
         }
+    }
+
+    fn next_visible(&self) -> Option<Instant> {
+        let state = self.state();
+        let mut free = Vec::from_iter(&state.messages);
+        free.retain(|message| !message.is_held(state.holding));
+        free.iter().map(|message| message.visible_at).min()
+    }
+
+    /// While it holds, what was received once stays hidden past its time, until [`Self::hasten`].
+    pub fn hold(&self, holding: bool) {
+        self.state().holding = holding;
+        self.0.changed.notify_waiters();
+    }
+
+    /// Makes the hidden messages visible now whose body a predicate picks, held ones too; the answer is how many.
+    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
+    pub fn hasten(&self, is_it: impl Fn(&str) -> bool) -> usize {
+        let now = Instant::now();
+        let mut state = self.state();
+        let mut count = 0;
+        for message in &mut state.messages {
+            if message.receipt.is_some() && is_it(&message.body) {
+                message.visible_at = message.visible_at.min(now);
+                message.hastened = true;
+                count += 1;
+            }
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
+        count
     }
 
     fn take(&self, max: usize, visibility: Duration) -> Vec<Delivery> {
@@ -280,7 +315,7 @@ impl Queue {
             let Some(message) = state.messages.get_mut(at) else {
                 break;
             };
-            if message.visible_at > now {
+            if message.visible_at > now || message.is_held(state.holding) {
                 at += 1;
                 continue;
             }
@@ -293,6 +328,7 @@ impl Queue {
             }
             let receipt = ids::uuid();
             message.receives += 1;
+            message.hastened = false;
             message.receipt = Some(receipt.clone());
             message.visible_at = now + visibility;
             let first_received_ms = *message.first_received_ms.get_or_insert_with(now_ms);
@@ -355,7 +391,10 @@ impl Queue {
     pub fn depth(&self) -> (usize, usize) {
         let now = Instant::now();
         let state = self.state();
-        let hidden = |message: &&Message| message.receipt.is_some() && message.visible_at > now;
+        let holding = state.holding;
+        let hidden = |message: &&Message| {
+            message.receipt.is_some() && (message.visible_at > now || message.is_held(holding))
+        };
         let in_flight = state.messages.iter().filter(hidden).count();
         (state.messages.len() - in_flight, in_flight)
     }
@@ -398,6 +437,7 @@ impl Queue {
         let mut state = self.state();
         state.messages.clear();
         state.faults = QueueFaults::default();
+        state.holding = false;
         drop(state);
         if let Some(dead) = &self.0.dead {
             dead.purge();

@@ -7,6 +7,7 @@ mod answer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -30,7 +31,10 @@ use crate::request::{Identified, Raw, Scope};
 use crate::response;
 use crate::runtime::Function;
 use crate::wire::{Ended, Kept, Wire};
-use answer::{HOP_BY_HOP, own_request_id, to_response, whole};
+use answer::{HOP_BY_HOP, own_request_id, spoil, to_response, whole};
+
+/// Longer than a killed process takes to be gone.
+const DYING: Duration = Duration::from_millis(50);
 
 /// What the trail knows and keeps.
 pub(crate) struct Trail {
@@ -98,7 +102,9 @@ impl Trail {
         let handler = Arc::clone(&trail);
         let server = Server::start(port, move |asked| {
             let trail = Arc::clone(&handler);
-            async move { trail.handle(asked).await }
+            // A call whose caller goes away meanwhile is done all the same.
+            let handling = tokio::spawn(async move { trail.handle(asked).await });
+            async move { handling.await.unwrap_or(Reply::Close) }
         })
         .await?;
         // Set once, here.
@@ -168,12 +174,24 @@ impl Trail {
             model: call.as_ref().map(|call| Arc::clone(&call.service)),
         });
         let key = access_key.as_deref().unwrap_or_default();
-        let action = self.faults.strike(begun.seq, &service, &operation, key);
+        let action = self.faults.strike(&fault::Call {
+            seq: begun.seq,
+            service: &service,
+            operation: &operation,
+            access_key: key,
+            target: &asked.target,
+            body: &asked.body,
+        });
         let latency = self.faults.latency(&service);
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        let outcome = self.act(&asked, call.as_ref(), action, &kept, at).await;
+        let outcome = self
+            .act(&asked, call.as_ref(), action.as_ref(), &kept, at)
+            .await;
+        if let Some(FaultAction::KillBeforeForward | FaultAction::KillAfterForward) = action {
+            self.kill(key).await;
+        }
         let (reply, status, error, request_id) = match outcome {
             Some(answer) => {
                 let error = response::error_code(answer.status, &answer.headers, &answer.body);
@@ -216,41 +234,65 @@ impl Trail {
         self: &Arc<Self>,
         asked: &Asked,
         call: Option<&Identified>,
-        action: Option<FaultAction>,
+        action: Option<&FaultAction>,
         kept: &Arc<Kept>,
         at: jiff::Timestamp,
     ) -> Option<Answer> {
         let service = call.map(|call| &*call.service);
-        match &action {
+        match action {
             Some(FaultAction::Status(status, code)) => {
                 return whole(fault::refusal(service, *status, code, "injected")).await;
+            }
+            Some(FaultAction::Refused(status, code, message)) => {
+                return whole(fault::refusal(service, *status, code, message)).await;
             }
             Some(FaultAction::Body(body)) => {
                 return whole(http::text(200, "text/xml", body.clone())).await;
             }
-            Some(FaultAction::CloseBeforeForward) => return None,
+            Some(FaultAction::CloseBeforeForward | FaultAction::KillBeforeForward) => return None,
             Some(FaultAction::Delay(ms)) => {
-                tokio::time::sleep(std::time::Duration::from_millis(*ms)).await;
+                tokio::time::sleep(Duration::from_millis(*ms)).await;
             }
             _ => {}
         }
-        if let Some(call) = call
-            && let Some(response) = local_api::answer(self, call, asked).await
-        {
-            return whole(response).await;
-        }
-        let answer = self.forward(asked, call).await;
-        if let Some(call) = call {
-            self.record_later(call, kept, &answer, asked, at);
-        }
-        match action {
-            Some(FaultAction::CloseAfterForward) => return None,
-            Some(FaultAction::DelayAnswer(ms)) => {
-                tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
+        let local = match call {
+            Some(call) => local_api::answer(self, call, asked).await,
+            None => None,
+        };
+        let mut answer = match local {
+            Some(response) => whole(response).await?,
+            None => {
+                let answer = self.forward(asked, call).await;
+                if let Some(call) = call {
+                    self.record_later(call, kept, &answer, asked, at);
+                }
+                answer
             }
+        };
+        match action {
+            Some(FaultAction::CloseAfterForward | FaultAction::KillAfterForward) => return None,
+            Some(FaultAction::DelayAnswer(ms)) => {
+                tokio::time::sleep(Duration::from_millis(*ms)).await;
+            }
+            Some(FaultAction::Garbled | FaultAction::Truncated) => spoil(&mut answer, action),
             _ => {}
         }
         Some(answer)
+    }
+
+    /// Kills the function of that access key, and gives it the time to be gone before its
+    /// connection closes: it must not see that and call again.
+    async fn kill(&self, access_key: &str) {
+        let functions = self
+            .functions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut functions = functions.values();
+        if let Some(function) = functions.find(|f| f.credentials().access_key == access_key) {
+            function.kill();
+            tokio::time::sleep(DYING).await;
+        }
     }
 
     async fn forward(&self, asked: &Asked, call: Option<&Identified>) -> Answer {

@@ -37,6 +37,11 @@ const MAX_RECEIVES: u32 = 100;
 /// How long a message stays invisible while a function has it (the design's visibility time-out).
 const VISIBILITY: std::time::Duration = std::time::Duration::from_mins(3);
 
+/// How long a function that reverts may take (the design's time-out).
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+/// How many invocations of a function that reverts run at once.
+const CONCURRENCY: usize = 2;
+
 /// What to put into the account.
 pub struct Deployment {
     /// The tree's root: its `policies/` are deployed.
@@ -52,8 +57,14 @@ pub struct Deployment {
     pub history_lag: std::time::Duration,
     /// How often a message is received before it is a dead letter.
     pub max_receives: u32,
+    /// How long a function that reverts may take: its lease on a resource ends with it.
+    pub timeout: std::time::Duration,
     /// How long a message stays invisible while a function has it.
     pub visibility: std::time::Duration,
+    /// How many invocations of a function that reverts may run at once.
+    pub concurrency: usize,
+    /// People are told.
+    pub tells: bool,
 }
 
 impl Deployment {
@@ -67,7 +78,10 @@ impl Deployment {
             log: None,
             history_lag: std::time::Duration::ZERO,
             max_receives: MAX_RECEIVES,
+            timeout: TIMEOUT,
             visibility: VISIBILITY,
+            concurrency: CONCURRENCY,
+            tells: true,
         }
     }
 }
@@ -240,7 +254,9 @@ impl Stack {
             };
             let binary = revert_role(&name);
             let (revert, undo) = (revert_role(&name), undo_role(&name));
-            let revert = spec(&revert, &binary, environment(&revert, "revert"), 2)?;
+            let environment_of = environment(&revert, "revert");
+            let mut revert = spec(&revert, &binary, environment_of, deployment.concurrency)?;
+            revert.timeout = deployment.timeout;
             let revert = account.run_function(revert).await?;
             let undo = spec(&undo, &binary, environment(&undo, "undo"), 1)?;
             let undo = account.run_function(undo).await?;
@@ -285,7 +301,9 @@ impl Stack {
             "eventName": ["INSERT"],
             "dynamodb": {"NewImage": {"entity": {"S": ["record"]}}}
         });
-        account.map_stream(&stream, &notify, Some(&records))?;
+        if deployment.tells {
+            account.map_stream(&stream, &notify, Some(&records))?;
+        }
         account.map_queue(&owed, &notify, BATCH);
         Ok(Self {
             admin,

@@ -6,7 +6,7 @@ use undrift_local::Client;
 use super::{Control, call};
 
 /// A trail that is stopped.
-pub(super) struct Stopped;
+pub(crate) struct Stopped;
 
 impl Control for Stopped {
     const POLICY: &str = "cloudtrail-logging-stopped";

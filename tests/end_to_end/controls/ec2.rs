@@ -14,7 +14,7 @@ const STRANGER: &str = "999988887777";
 const PARTNER: &str = "444455556666";
 
 /// A security group that lets the world reach a port.
-pub(super) struct OpenGroup<const PORT: i64>;
+pub(crate) struct OpenGroup<const PORT: i64>;
 
 impl<const PORT: i64> OpenGroup<PORT> {
     async fn revoke(by: &Client, group: &str, permission: Value) {
@@ -86,7 +86,7 @@ impl<const PORT: i64> Control for OpenGroup<PORT> {
 }
 
 /// A snapshot, or an image, that is shared.
-pub(super) struct Shared<const IMAGE: bool>;
+pub(crate) struct Shared<const IMAGE: bool>;
 
 impl<const IMAGE: bool> Shared<IMAGE> {
     async fn change(by: &Client, id: &str, direction: &str, with: &str) {
@@ -190,7 +190,7 @@ impl<const IMAGE: bool> Control for Shared<IMAGE> {
 }
 
 /// An instance whose metadata service answers without a token.
-pub(super) struct Tokenless;
+pub(crate) struct Tokenless;
 
 impl Tokenless {
     /// The emulator sets what a call doesn't name back to its default, which EC2 does not: each

@@ -83,7 +83,7 @@ async fn describe(by: &Client, id: &str) {
 }
 
 /// A role that an administrator's policy is attached to.
-pub(super) struct Attached;
+pub(crate) struct Attached;
 
 impl Attached {
     async fn attach(by: &Client, id: &str, policy: &str) {
@@ -134,7 +134,7 @@ impl Control for Attached {
 }
 
 /// A role with an inline policy for everything.
-pub(super) struct Inline;
+pub(crate) struct Inline;
 
 impl Control for Inline {
     const POLICY: &str = "iam-inline-policy-admin";
@@ -176,7 +176,7 @@ impl Control for Inline {
 }
 
 /// A role that trusts a stranger.
-pub(super) struct Trusting;
+pub(crate) struct Trusting;
 
 impl Trusting {
     async fn trust(by: &Client, id: &str, who: Value) {
@@ -224,7 +224,7 @@ impl Control for Trusting {
 }
 
 /// A user who is put into a group of administrators.
-pub(super) struct Member;
+pub(crate) struct Member;
 
 impl Member {
     async fn add(by: &Client, id: &str, group: &str) {
@@ -312,7 +312,7 @@ impl Control for Member {
 }
 
 /// A managed policy whose version in force becomes an administrator's.
-pub(super) struct Version;
+pub(crate) struct Version;
 
 impl Version {
     fn arn(id: &str) -> String {
@@ -394,7 +394,7 @@ impl Control for Version {
 
 /// A key that somebody activates who isn't its user. That it is made by somebody else is wrong
 /// too: it is inactive before the scenes begin.
-pub(super) struct Key;
+pub(crate) struct Key;
 
 impl Key {
     async fn set(by: &Client, id: &str, status: &str) {

@@ -66,7 +66,7 @@ async fn put_acl(by: &Client, bucket: &str, acl: &str) {
 }
 
 /// A bucket whose access control list lets everybody in.
-pub(super) struct PublicList;
+pub(crate) struct PublicList;
 
 impl Control for PublicList {
     const POLICY: &str = "s3-bucket-acl-public";
@@ -108,7 +108,7 @@ impl Control for PublicList {
 }
 
 /// A bucket whose policy lets everybody in.
-pub(super) struct PublicPolicy;
+pub(crate) struct PublicPolicy;
 
 impl PublicPolicy {
     async fn put(by: &Client, bucket: &str, statements: &[Value]) {
@@ -188,7 +188,7 @@ fn switches(acls: bool, policy: bool) -> Value {
 }
 
 /// A bucket whose own block is weakened.
-pub(super) struct WeakenedBlock;
+pub(crate) struct WeakenedBlock;
 
 impl WeakenedBlock {
     async fn set(by: &Client, bucket: &str, switches: Value) {
@@ -237,7 +237,7 @@ impl Control for WeakenedBlock {
 }
 
 /// The account's block, weakened.
-pub(super) struct WeakenedAccount;
+pub(crate) struct WeakenedAccount;
 
 impl WeakenedAccount {
     async fn set(by: &Client, account: &str, switches: Value) {

@@ -20,9 +20,26 @@ impl Account {
     /// Waits until all queues but those of dead letters are empty, nothing is under way, all streams are read to their end, and all that for
     /// 150 ms.
     pub async fn settle(&self, timeout: Duration) -> Result<(), LocalError> {
+        self.until_none(timeout, || self.unsettled()).await
+    }
+
+    /// Waits until no message is visible in a queue and nothing is under way.
+    pub async fn rest(&self, timeout: Duration) -> Result<(), LocalError> {
+        let unrested = || {
+            self.running()
+                .or_else(|| self.unread(|queue| queue.depth().0 == 0))
+        };
+        self.until_none(timeout, unrested).await
+    }
+
+    async fn until_none(
+        &self,
+        timeout: Duration,
+        busy: impl Fn() -> Option<String>,
+    ) -> Result<(), LocalError> {
         let begun = Instant::now();
         loop {
-            let Some(what) = self.unsettled() else {
+            let Some(what) = busy() else {
                 return Ok(());
             };
             if begun.elapsed() >= timeout {
@@ -35,25 +52,33 @@ impl Account {
         }
     }
 
-    fn unsettled(&self) -> Option<String> {
+    fn running(&self) -> Option<String> {
         let running = self.trail.activity.running();
-        if running > 0 {
-            return Some(format!("{running} invocations or records under way"));
-        }
+        (running > 0).then(|| format!("{running} invocations or records under way"))
+    }
+
+    /// A queue that isn't at rest.
+    fn unread(&self, at_rest: impl Fn(&Queue) -> bool) -> Option<String> {
         let queues = self
             .trail
             .queues
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let works = |queue: &&Queue| !queue.is_dead() && !queue.is_empty();
-        if let Some(queue) = queues.values().find(works) {
-            let (waiting, hidden) = queue.depth();
-            return Some(format!(
-                "queue `{}`: {waiting} messages wait, {hidden} are in flight",
-                queue.name()
-            ));
+        let queue = queues.values().find(|queue| !at_rest(queue))?;
+        let (waiting, hidden) = queue.depth();
+        Some(format!(
+            "queue `{}`: {waiting} messages wait, {hidden} are in flight",
+            queue.name()
+        ))
+    }
+
+    fn unsettled(&self) -> Option<String> {
+        let under_way = self
+            .running()
+            .or_else(|| self.unread(|q| q.is_dead() || q.is_empty()));
+        if under_way.is_some() {
+            return under_way;
         }
-        drop(queues);
         let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         if streams
             .iter()

@@ -4,6 +4,7 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 
+use crate::fault::FaultAction;
 use crate::http::{self, Answer};
 use crate::ids;
 use crate::model::Protocol;
@@ -19,6 +20,17 @@ pub(super) const HOP_BY_HOP: [&str; 7] = [
     "upgrade",
     "content-length",
 ];
+
+/// What no service answers.
+const GARBLED: &[u8] = b"<html>it works!</html";
+
+/// Puts something else in place of an answer's body, or the first half of it.
+pub(super) fn spoil(answer: &mut Answer, action: Option<&FaultAction>) {
+    answer.body = match action {
+        Some(FaultAction::Garbled) => Bytes::from_static(GARBLED),
+        _ => answer.body.slice(..answer.body.len() / 2),
+    };
+}
 
 /// Moto answers EC2's body with the words `request-id` and IAM's with a constant. Where a body carries an id, the
 /// trail gives header and body one of AWS's form, so that a record can be told from its call.
