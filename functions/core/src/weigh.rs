@@ -19,6 +19,7 @@ use crate::observe::History;
 use crate::plan::{Mend, Plan, Write, plan};
 use crate::policy::BundledPolicy;
 use mending::{hold_back, mend};
+pub use overrun::is_overrun;
 use overrun::{give_back, overrun};
 use whole::{exposed, spelled, taken};
 

@@ -9,8 +9,8 @@ use undrift_core::kind::{Effect, Facet, Image, Kind, ResourceRef};
 use undrift_core::name::EventId;
 use undrift_core::observe::{History, OWN, SeenChange};
 use undrift_core::policy::Exemptions;
-use undrift_core::record::{Outcome, OutcomeKind, Record};
-use undrift_core::weigh::{Occurred, weigh};
+use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record};
+use undrift_core::weigh::{Noticed, Occurred, is_overrun, weigh};
 
 use crate::close::Draft;
 use crate::look::{LookError, Looked};
@@ -18,7 +18,7 @@ use crate::port::{
     CallError, Clock, Close, Cloud, ErrorClass, Journal, JournalError, OwnCall, Switch,
 };
 use crate::settle::Settled;
-use crate::{Disposition, Engine, Item};
+use crate::{Disposition, Engine, Item, SETTLES_AFTER};
 
 /// When work that a crash left open is looked at again while Undrift is paused.
 const PAUSED_AGAIN: SignedDuration = SignedDuration::from_secs(60);
@@ -118,7 +118,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 
     async fn attempt(&self, run: &mut Run) -> Attempt {
         let keys: Vec<_> = run.items.iter().map(|i| i.key.clone()).collect();
-        let looked = match self.look(&run.resource, &keys).await {
+        let mut looked = match self.look(&run.resource, &keys).await {
             Ok(looked) => match self.without_closed(looked).await {
                 Ok(looked) => looked,
                 Err(e) => {
@@ -143,7 +143,19 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let Some(kind) = self.kinds.get(&run.resource.kind) else {
             return Attempt::Ended(all(&run.items, &Disposition::Done));
         };
-        let (mut ends, fresh, pending) = self.sort(run, &looked);
+        let (mut ends, mut fresh, pending) = self.sort(run, &looked);
+        match self.overrun(run, kind, &looked).await {
+            Ok(more) => {
+                for (item, record) in more {
+                    looked.known.records.insert(item.key.clone(), record);
+                    fresh.push(item);
+                }
+            }
+            Err(e) => {
+                let retry = Disposition::retry(SignedDuration::from_secs(5), e.to_string());
+                return Attempt::Ended(all(&run.items, &retry));
+            }
+        }
         let Some(live) = looked.seen.image.clone() else {
             return self
                 .vanished(run, &looked, ends, fresh, pending, looked_at)
@@ -191,6 +203,52 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         } else {
             self.file(run, draft, ends).await
         }
+    }
+
+    /// Changes that others judged and closed while this run wrote, and that it wrote over: theirs
+    /// was right when they looked.
+    async fn overrun(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        looked: &Looked,
+    ) -> Result<Vec<(Item, Record)>, JournalError> {
+        let (Some(began), Some(live)) = (run.own.first().map(|c| c.time), &looked.seen.image)
+        else {
+            return Ok(Vec::new());
+        };
+        let history = &looked.known.observed.history;
+        let mut found = Vec::new();
+        for seen in &history.changes {
+            let is_here = run.items.iter().any(|i| i.change.id == seen.event);
+            // Not long before: they were under way together.
+            let is_near = seen.time >= began - SETTLES_AFTER;
+            if seen.is_own() || is_here || !is_near {
+                continue;
+            }
+            let key = ChangeKey {
+                event: seen.event.clone(),
+                resource: run.resource.clone(),
+            };
+            let Some(record) = self.journal.record(&key).await? else {
+                continue;
+            };
+            let (Cause::Change(change), OutcomeKind::Left) = (&record.cause, record.outcome.kind)
+            else {
+                continue;
+            };
+            let item = Item {
+                index: usize::MAX,
+                change: (**change).clone(),
+                effect: seen.effect.clone(),
+                key,
+                noticed: Noticed::ByEvent,
+            };
+            if is_overrun(kind, live, &[item.occurred()], history) {
+                found.push((item, record));
+            }
+        }
+        Ok(found)
     }
 
     /// Leaves out of what a dead invocation left open what it had closed already: that is over, and

@@ -8,7 +8,7 @@ use crate::observe::{History, SeenChange, after};
 use crate::plan::{Plan, Write, WriteBy};
 
 use super::Occurred;
-use super::whole::{Before as Standing, Spelled};
+use super::whole::{Before as Standing, Spelled, spelled};
 
 /// An element as a person made it, which Undrift wrote over without having seen it.
 pub(super) struct Overrun {
@@ -20,6 +20,18 @@ pub(super) struct Overrun {
     made: Option<Element>,
     /// Nobody else touched it in the same second: it can't have been theirs to take away.
     certain: bool,
+}
+
+/// Calls of Undrift's own took something away that these changes made, and had not seen it.
+#[must_use]
+pub fn is_overrun(
+    kind: &dyn Kind,
+    live: &Image,
+    occurred: &[Occurred<'_>],
+    history: &History,
+) -> bool {
+    let spelled = spelled(kind, occurred, history);
+    !overrun(kind, live, (occurred, &spelled), history).is_empty()
 }
 
 /// Finds what changes made, and calls of Undrift's own of the same second or later took away

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use undrift_core::record::OutcomeKind;
+use undrift_core::record::{OutcomeKind, Record};
 
 use crate::aws::{By, Written};
 use crate::scenario::{ANYBODY, FIRST, Ms, Subject, TRUSTED, WORLD, What};
@@ -319,10 +319,10 @@ fn records(state: &State) -> Vec<String> {
         if open(last.outcome.kind) {
             wrong.push(format!("{}: its record is never closed", key.event));
         }
-        if earlier
-            .iter()
-            .any(|r| !open(r.outcome.kind) && !r.is_unseen())
-        {
+        // One that was right and was written over all the same has another story to tell.
+        let reopened = last.outcome.kind == OutcomeKind::Conflict;
+        let closed = |r: &Record| !open(r.outcome.kind) && !r.is_unseen();
+        if earlier.iter().any(closed) && !reopened {
             wrong.push(format!("{}: it was closed twice", key.event));
         }
         if key.event.as_str().starts_with("own") {

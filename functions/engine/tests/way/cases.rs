@@ -232,19 +232,29 @@ async fn an_edit_between_the_two_looks_is_planned_for_anew() {
 }
 
 #[tokio::test]
-async fn a_denial_is_told_and_not_retried() {
+async fn a_denial_is_told_once_and_tried_again_later() {
     let world = World::with(&[("sgr-ssh", 22, WORLD)]);
     world.faults.lock().unwrap().push(Box::new(|_, call| {
         Some(error(call, ErrorClass::Denied, "UnauthorizedOperation"))
     }));
-    let ends = world
-        .deliver(&[authorized("e1", 99, &[("sgr-ssh", 22, WORLD)])])
-        .await;
-    assert_eq!(ends, [Disposition::Done]);
+    let opened = [authorized("e1", 99, &[("sgr-ssh", 22, WORLD)])];
+    for times in 1..=2 {
+        let ends = world.deliver(&opened).await;
+        assert!(matches!(ends[..], [Disposition::Retry { .. }]), "{ends:?}");
+        let record = world.record("e1");
+        assert_eq!(record.outcome.kind, OutcomeKind::Blocked);
+        assert!(record.outcome.reason.contains("RevokeSecurityGroupIngress"));
+        assert_eq!((record.revision, world.sent().len()), (1, times));
+        tick(&world, 60);
+    }
+    world.faults.lock().unwrap().clear();
+    assert_eq!(world.deliver(&opened).await, [Disposition::Done]);
     let record = world.record("e1");
-    assert_eq!(record.outcome.kind, OutcomeKind::Blocked);
-    assert!(record.outcome.reason.contains("RevokeSecurityGroupIngress"));
-    assert_eq!(world.sent().len(), 1);
+    assert_eq!(
+        (record.revision, record.outcome.kind),
+        (2, OutcomeKind::Reverted)
+    );
+    assert!(world.rules().is_empty());
 }
 
 #[tokio::test]
