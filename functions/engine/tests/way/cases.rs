@@ -229,19 +229,31 @@ async fn an_edit_between_the_two_looks_is_planned_for_anew() {
 }
 
 #[tokio::test]
-async fn a_denial_is_told_and_not_retried() {
+async fn a_denial_is_told_once_and_tried_until_it_is_lifted() {
     let world = World::with(&[("sgr-ssh", 22, WORLD)]);
-    world.faults.lock().unwrap().push(Box::new(|_, call| {
-        Some(error(call, ErrorClass::Denied, "UnauthorizedOperation"))
+    let mut times = 0;
+    world.faults.lock().unwrap().push(Box::new(move |_, call| {
+        times += 1;
+        (times <= 2).then(|| error(call, ErrorClass::Denied, "UnauthorizedOperation"))
     }));
-    let ends = world
-        .deliver(&[authorized("e1", 99, &[("sgr-ssh", 22, WORLD)])])
-        .await;
+    let bad = authorized("e1", 99, &[("sgr-ssh", 22, WORLD)]);
+    for _ in 0..2 {
+        let ends = world.deliver(std::slice::from_ref(&bad)).await;
+        let [Disposition::Retry { after, .. }] = &ends[..] else {
+            panic!("{ends:?}")
+        };
+        assert_eq!(after.as_secs(), 60);
+        let record = world.record("e1");
+        assert_eq!(record.outcome.kind, OutcomeKind::Blocked);
+        assert_eq!(record.revision, 1, "told once");
+        assert!(record.outcome.reason.contains("RevokeSecurityGroupIngress"));
+    }
+    let ends = world.deliver(std::slice::from_ref(&bad)).await;
     assert_eq!(ends, [Disposition::Done]);
     let record = world.record("e1");
-    assert_eq!(record.outcome.kind, OutcomeKind::Blocked);
-    assert!(record.outcome.reason.contains("RevokeSecurityGroupIngress"));
-    assert_eq!(world.sent().len(), 1);
+    assert_eq!(record.outcome.kind, OutcomeKind::Reverted);
+    assert_eq!(record.revision, 2);
+    assert!(world.rules().is_empty());
 }
 
 #[tokio::test]
