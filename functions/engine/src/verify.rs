@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use undrift_core::kind::{Before, Effect, ElementPath, Image, Kind, Target, Touch};
 use undrift_core::name::EventId;
 use undrift_core::observe::SeenChange;
-use undrift_core::plan::{Plan, fulfilled};
+use undrift_core::plan::{Plan, Write, fulfilled};
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
@@ -163,6 +163,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let own: Vec<_> = draft.items.iter().map(|i| i.key.clone()).collect();
         let taken_over = |r: &Record| !own.contains(&r.key);
         let Work { plan, records } = work;
+        let mut found = Vec::new();
         for (mut record, index) in records {
             let acted = record.plan.as_ref().is_some_and(|p| !p.writes.is_empty());
             record.stages.claimed = record.stages.claimed.or(Some(claimed_at));
@@ -174,6 +175,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let mut end = Disposition::Done;
             match record.outcome.kind {
                 OutcomeKind::Reverted => {
+                    let taken = record.plan.iter().filter(|_| taken_over(&record));
+                    found.extend(taken.flat_map(|p| p.writes.clone()));
                     record.stages.applied = applied.at;
                     record.stages.verified = verified.at;
                 }
@@ -220,7 +223,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }));
         let surplus = free.recent.len().saturating_sub(RECENT_CALLS);
         free.recent.drain(..surplus);
-        keep(run, draft, &plan, &applied, &verified, &mut close);
+        keep(run, draft, (&plan, &found), &applied, &verified, &mut close);
         close.release = Some(Release {
             nonce: run.nonce.clone(),
             claim: free,
@@ -238,12 +241,13 @@ fn is_blocked(record: &Record) -> bool {
 fn keep(
     run: &Run,
     draft: &Draft<'_>,
-    plan: &Plan,
+    (plan, found): (&Plan, &[Write]),
     applied: &Applied,
     verified: &Verified,
     close: &mut Close,
 ) {
-    let own: Vec<SeenChange> = own_change(run, plan, applied).into_iter().collect();
+    let own = own_change(run, plan, found, applied, verified);
+    let own: Vec<SeenChange> = own.into_iter().collect();
     let known = &draft.looked.known.observed.history;
     let mut history = draft.observed.clone();
     if let (Some(seen), Some(at)) = (&verified.seen, verified.seen_at) {
@@ -267,12 +271,19 @@ pub(crate) fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<El
 }
 
 /// Our own writes as a change: its event may come late, or never.
-fn own_change(run: &Run, plan: &Plan, applied: &Applied) -> Option<SeenChange> {
-    let at = applied.at?;
-    let written = plan
-        .writes
-        .iter()
-        .filter(|w| applied.wrote.contains(&w.path));
+/// What an interrupted invocation wrote is found done, and was by the time it was looked at.
+fn own_change(
+    run: &Run,
+    plan: &Plan,
+    found: &[Write],
+    applied: &Applied,
+    verified: &Verified,
+) -> Option<SeenChange> {
+    let looked = verified.at.filter(|_| !found.is_empty());
+    let at = applied.at.or(looked)?;
+    let wrote = |w: &&Write| applied.wrote.contains(&w.path);
+    let before = found.iter().filter(|w| !wrote(w));
+    let written = plan.writes.iter().filter(wrote).chain(before);
     let touches = written.map(|w| Touch {
         facets: vec![w.path.facet.clone()],
         target: Target::Key(w.path.key.clone()),
