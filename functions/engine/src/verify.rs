@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use undrift_core::kind::{Before, Effect, ElementPath, Image, Kind, Target, Touch};
 use undrift_core::name::EventId;
 use undrift_core::observe::{History, OWN, SeenChange};
-use undrift_core::plan::{Plan, fulfilled};
+use undrift_core::plan::{Plan, Write, fulfilled};
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
@@ -175,6 +175,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let taken_over = |r: &Record| !own.contains(&r.key);
         let mut waiting = Vec::new();
         let Work { plan, records } = work;
+        let mut found = Vec::new();
         for (mut record, index) in records {
             let acted = record.plan.as_ref().is_some_and(|p| !p.writes.is_empty());
             record.stages.claimed = record.stages.claimed.or(Some(claimed_at));
@@ -189,6 +190,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let mut end = Disposition::Done;
             match record.outcome.kind {
                 OutcomeKind::Reverted => {
+                    let taken = record.plan.iter().filter(|_| taken_over(&record));
+                    found.extend(taken.flat_map(|p| p.writes.clone()));
                     record.stages.applied = waited.or(applied.at);
                     record.stages.verified = verified.at;
                 }
@@ -241,7 +244,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             plan: plan.clone(),
             records: waiting,
         });
-        run.own.extend(own_change(run, &plan, &applied));
+        run.own
+            .extend(own_change(run, (&plan, &found), &applied, &verified));
         keep(run, draft, &verified, &mut close);
         close.release = Some(Release::of(&run.nonce, free));
         self.put(run, close, std::mem::take(ends)).await
@@ -305,15 +309,21 @@ pub(crate) fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<El
 }
 
 /// Our own writes as a change: its event may come late, or never. It is dated by the second in which
-/// the first call was sent.
-fn own_change(run: &Run, plan: &Plan, applied: &Applied) -> Option<SeenChange> {
-    let until = applied.at?;
+/// the first call was sent. What an interrupted invocation wrote is found done, and was by the time
+/// it was looked at.
+fn own_change(
+    run: &Run,
+    (plan, found): (&Plan, &[Write]),
+    applied: &Applied,
+    verified: &Verified,
+) -> Option<SeenChange> {
+    let looked = verified.at.filter(|_| !found.is_empty());
+    let until = applied.at.or(looked)?;
     let began = applied.began.unwrap_or(until).min(until);
     let at = Timestamp::from_second(began.as_second()).ok()?;
-    let written = plan
-        .writes
-        .iter()
-        .filter(|w| applied.wrote.contains(&w.path));
+    let wrote = |w: &&Write| applied.wrote.contains(&w.path);
+    let before = found.iter().filter(|w| !wrote(w));
+    let written = plan.writes.iter().filter(wrote).chain(before);
     let touches = written.map(|w| Touch {
         facets: vec![w.path.facet.clone()],
         target: Target::Key(w.path.key.clone()),

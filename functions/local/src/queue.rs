@@ -287,7 +287,6 @@ impl Queue {
     }
 
     /// Makes the hidden messages visible now whose body a predicate picks, held ones too; the answer is how many.
-    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn hasten(&self, is_it: impl Fn(&str) -> bool) -> usize {
         let now = Instant::now();
         let mut state = self.state();

@@ -259,15 +259,14 @@ impl Trail {
             Some(call) => local_api::answer(self, call, asked).await,
             None => None,
         };
-        let mut answer = match local {
-            Some(response) => whole(response).await?,
-            None => {
-                let answer = self.forward(asked, call).await;
-                if let Some(call) = call {
-                    self.record_later(call, kept, &answer, asked, at);
-                }
-                answer
+        let mut answer = if let Some(response) = local {
+            whole(response).await?
+        } else {
+            let answer = self.forward(asked, call).await;
+            if let Some(call) = call {
+                self.record_later(call, kept, &answer, asked, at);
             }
+            answer
         };
         match action {
             Some(FaultAction::CloseAfterForward | FaultAction::KillAfterForward) => return None,

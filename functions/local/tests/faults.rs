@@ -114,6 +114,24 @@ async fn closed_connections_delays_and_false_answers() {
             .is_none()
     );
 
+    for action in [FaultAction::Garbled, FaultAction::Truncated] {
+        account.faults().add(rule(action));
+        let spoilt = groups(&ana).await.expect("a status of 200");
+        let whole = groups(&ana).await.expect("only once");
+        assert_ne!(spoilt["SecurityGroups"], whole["SecurityGroups"]);
+    }
+    let words = "You are not authorized to perform this operation.";
+    let refused = FaultAction::Refused(403, "UnauthorizedOperation".into(), words.into());
+    let mut about_this = rule(refused);
+    about_this.mentions = vec!["Action=DescribeSecurityGroups".into()];
+    let mut about_another = about_this.clone();
+    about_another.mentions.push("sg-none".into());
+    account.faults().add(about_another);
+    groups(&ana).await.expect("it is about none");
+    account.faults().add(about_this);
+    let error = groups(&ana).await.expect_err("a refusal");
+    assert_eq!((error.status, error.message.as_str()), (403, words));
+
     let mut later = rule(FaultAction::Status(500, "InternalError".into()));
     (later.after, later.access_key) = (1, Some(ana.credentials().access_key.clone()));
     account.faults().add(later);

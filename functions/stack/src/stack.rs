@@ -189,6 +189,15 @@ fn add_rules(
     Ok(())
 }
 
+/// Has people told of every revision that is written.
+fn map_records(account: &Account, stream: &str, notify: &Function) -> Result<(), LocalError> {
+    let records = json!({
+        "eventName": ["INSERT"],
+        "dynamodb": {"NewImage": {"entity": {"S": ["record"]}}}
+    });
+    account.map_stream(stream, notify, Some(&records))
+}
+
 /// Undrift in the local account.
 pub struct Stack {
     admin: Client,
@@ -297,12 +306,8 @@ impl Stack {
         for service in services.values() {
             account.map_queue(&service.queue, &service.revert, BATCH);
         }
-        let records = json!({
-            "eventName": ["INSERT"],
-            "dynamodb": {"NewImage": {"entity": {"S": ["record"]}}}
-        });
         if deployment.tells {
-            account.map_stream(&stream, &notify, Some(&records))?;
+            map_records(account, &stream, &notify)?;
         }
         account.map_queue(&owed, &notify, BATCH);
         Ok(Self {

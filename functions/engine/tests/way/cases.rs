@@ -234,8 +234,10 @@ async fn an_edit_between_the_two_looks_is_planned_for_anew() {
 #[tokio::test]
 async fn a_denial_is_told_once_and_tried_again_later() {
     let world = World::with(&[("sgr-ssh", 22, WORLD)]);
-    world.faults.lock().unwrap().push(Box::new(|_, call| {
-        Some(error(call, ErrorClass::Denied, "UnauthorizedOperation"))
+    let mut times = 0;
+    world.faults.lock().unwrap().push(Box::new(move |_, call| {
+        times += 1;
+        (times <= 2).then(|| error(call, ErrorClass::Denied, "UnauthorizedOperation"))
     }));
     let opened = [authorized("e1", 99, &[("sgr-ssh", 22, WORLD)])];
     for times in 1..=2 {

@@ -43,6 +43,26 @@ async fn visibility_can_be_changed_both_ways() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_held_comes_when_it_is_hastened() {
+    let queue = queue(None);
+    queue.hold(true);
+    queue.send("a");
+    queue.send("b");
+    assert_eq!(queue.receive(10, Duration::ZERO).await.len(), 2);
+    let long = Duration::from_secs(60);
+    assert!(queue.receive(10, long).await.is_empty(), "past its time");
+    assert_eq!(queue.depth(), (0, 2));
+    assert_eq!(queue.hasten(|body| body == "b"), 1);
+    let come = queue.receive(10, Duration::ZERO).await;
+    assert_eq!((come.len(), come[0].body.as_str()), (1, "b"));
+    assert!(queue.receive(10, long).await.is_empty(), "held once more");
+    queue.send("c");
+    assert_eq!(queue.receive(10, Duration::ZERO).await[0].body, "c");
+    queue.hold(false);
+    assert_eq!(queue.receive(10, long).await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_received_too_often_is_a_dead_letter() {
     let queue = queue(Some(2));
     queue.send("a");
