@@ -20,7 +20,7 @@ use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine};
 
 /// How long reads may lag behind our own writes before the record is left pending.
-const LAG: SignedDuration = SignedDuration::from_secs(2);
+pub(crate) const LAG: SignedDuration = SignedDuration::from_secs(2);
 /// How long after its calls a record may stay pending.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// When what AWS refused is tried again.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::Circumstances;
 use undrift_core::judge::Assessment;
-use undrift_core::kind::{Effect, Facet, Image, Kind, ResourceRef};
+use undrift_core::kind::{Effect, ElementPath, Facet, Image, Kind, ResourceRef, Target};
 use undrift_core::name::EventId;
 use undrift_core::observe::{History, OWN, SeenChange};
+use undrift_core::plan::stands;
 use undrift_core::policy::Exemptions;
 use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record};
 use undrift_core::weigh::{Noticed, Occurred, is_overrun, weigh};
@@ -18,6 +19,7 @@ use crate::port::{
     CallError, Clock, Close, Cloud, ErrorClass, Journal, JournalError, OwnCall, Switch,
 };
 use crate::settle::Settled;
+use crate::verify::LAG;
 use crate::{Disposition, Engine, Item, SETTLES_AFTER};
 
 /// When work that a crash left open is looked at again while Undrift is paused.
@@ -187,6 +189,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             }
             Settled::Again => return Attempt::Again("the change isn't visible yet".to_owned()),
         };
+        if !scales.act && !fresh.is_empty() && is_stale(kind, &live, &history, looked_at) {
+            return Attempt::Again("what Undrift wrote lately isn't visible".to_owned());
+        }
         let draft = Draft {
             kind,
             live: &live,
@@ -505,6 +510,26 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 
 /// What has its end already, what is to be judged, and what is to be looked at again.
 type Sorted = (Vec<(usize, Disposition)>, Vec<Item>, Vec<(usize, Record)>);
+
+/// A call of Undrift's own of the last moments isn't visible: what is shown may be older than that,
+/// and nothing is to be called right by it.
+fn is_stale(kind: &dyn Kind, live: &Image, history: &History, now: Timestamp) -> bool {
+    let lately = |c: &&SeenChange| c.is_own() && now.duration_since(c.latest()) < LAG;
+    history.changes.iter().filter(lately).any(|own| {
+        let touches = own.effect.touches();
+        touches.iter().any(|touch| {
+            let (Target::Key(key), Some(facet)) = (&touch.target, touch.facets.first()) else {
+                return false;
+            };
+            let path = ElementPath {
+                facet: facet.clone(),
+                key: key.clone(),
+            };
+            let gone = touch.after.is_none();
+            live.facets.contains_key(facet) && gone && !stands(kind, live, &path, None)
+        })
+    })
+}
 
 /// The items, each event once; and the places of the others, each beside its twin's.
 fn without_twins(items: Vec<Item>) -> (Vec<Item>, Vec<(usize, usize)>) {
