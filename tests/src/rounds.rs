@@ -8,7 +8,7 @@ use undrift_core::record::Record;
 use crate::sandbox::{Sandbox, root};
 
 /// What each call takes longer: calls of one round then overlap on any machine.
-pub const ROUND_TRIP: std::time::Duration = std::time::Duration::from_millis(1000);
+pub const ROUND_TRIP: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A role's own calls since the log was cleared, round by round, until a record's exposure is
 /// closed; with all of them where it closed nothing.

@@ -286,8 +286,8 @@ impl History {
         moment: Timestamp,
         made: &Element,
     ) -> bool {
-        let later = self.changes.iter().rev().filter(|c| c.time > moment);
-        let last = later.filter_map(|c| c.touch(kind, path)).next();
+        let mut later = self.changes.iter().rev().filter(|c| c.time > moment);
+        let last = later.find_map(|c| c.touch(kind, path));
         last.is_some_and(|t| is_other(kind, path, &t, made))
     }
 
@@ -359,10 +359,8 @@ impl History {
             Effect::Edited(_) | Effect::Replaced(_) => {
                 let superseded = is_anothers || change.is_superseded(kind, live);
                 // Of one second's changes, the one that stands came last.
-                let earlier = |c: &SeenChange| match superseded {
-                    true => c.time < change.time,
-                    false => c.time <= change.time,
-                };
+                let earlier =
+                    |c: &SeenChange| c.time < change.time || (!superseded && c.time == change.time);
                 let later = self.changes.partition_point(earlier);
                 let change = SeenChange {
                     superseded,

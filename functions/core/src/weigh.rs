@@ -20,7 +20,7 @@ use crate::plan::{Mend, Plan, Write, plan};
 use crate::policy::BundledPolicy;
 use mending::{hold_back, mend};
 pub use overrun::is_overrun;
-use overrun::{give_back, overrun};
+use overrun::{Overrun, give_back, overrun};
 use whole::{exposed, spelled, taken};
 
 /// One change, and what it did to the resource that is weighed.
@@ -217,29 +217,32 @@ pub fn weigh_among(
     };
     let (plan, act) = planned(kind, resource, live, &located, &mut changes, &wanted, now);
     let over = overrun(kind, live, (occurred, &spelled), history);
-    let given_back = if over.is_empty() || now.paused || (plan.is_some() && !act) {
-        None
-    } else {
-        give_back(kind, resource, live, (occurred, &over), plan.clone(), now)
-    };
-    let act = act || given_back.is_some();
-    let plan = given_back.or(plan);
+    let (plan, act) = give_back(kind, resource, live, (occurred, &over), (plan, act), now);
     let writes = plan.as_ref().map_or(&[][..], |p| p.writes.as_slice());
-    for weighed in &mut changes {
-        weighed
-            .own
-            .retain(|path| writes.iter().any(|w| w.path == *path));
+    own_written(occurred, &mut changes, over, writes);
+    Scales { changes, plan, act }
+}
+
+/// Gives each write of the plan to the change on whose account it is.
+fn own_written(
+    occurred: &[Occurred<'_>],
+    changes: &mut [Weighed],
+    overrun: Vec<Overrun>,
+    writes: &[Write],
+) {
+    let is_written = |path: &ElementPath| writes.iter().any(|w| w.path == *path);
+    for weighed in &mut *changes {
+        weighed.own.retain(is_written);
     }
-    for one in over {
+    for one in overrun {
         if let Some(weighed) = changes.get_mut(one.index) {
-            if writes.iter().any(|w| w.path == one.path) && !weighed.own.contains(&one.path) {
+            if is_written(&one.path) && !weighed.own.contains(&one.path) {
                 weighed.own.push(one.path.clone());
             }
             weighed.overrun.push(one.path);
         }
     }
-    own_taken(occurred, &mut changes, writes);
-    Scales { changes, plan, act }
+    own_taken(occurred, changes, writes);
 }
 
 /// The policies that judge a change.

@@ -284,10 +284,7 @@ fn late(item: &Item, draft: &Draft<'_>) -> Option<Outcome> {
         .touches_over(&replaced(item, draft.kind, history));
     let later = |own: bool, path: &ElementPath| {
         history.changes.iter().any(|c| {
-            let since = match own {
-                true => c.latest() >= item.change.time,
-                false => c.time > item.change.time,
-            };
+            let since = c.time > item.change.time || (own && c.latest() >= item.change.time);
             since && c.is_own() == own && c.touch(draft.kind, path).is_some()
         })
     };

@@ -251,15 +251,12 @@ impl OwnCall {
     /// The change is this call's.
     #[must_use]
     pub fn is_of(&self, change: &Change) -> bool {
-        match &self.request_id {
-            Some(id) => Some(id) == change.request_id.as_ref(),
-            None => {
-                let since = self.at - UNHEARD;
-                change.name.as_str() == self.operation
-                    && since <= change.time
-                    && change.time <= self.at
-            }
+        if let Some(id) = &self.request_id {
+            return Some(id) == change.request_id.as_ref();
         }
+        let since = self.at - UNHEARD;
+        let named = change.name.as_str() == self.operation;
+        named && since <= change.time && change.time <= self.at
     }
 }
 

@@ -147,9 +147,28 @@ fn is_written_over(
     is_written && planned.all(is_left) && same(stands, was)
 }
 
-/// A plan that also gives back what was written over, but for what any policy finds wrong; with it
-/// the elements that it gives back. `None`: there is nothing to give back.
+/// The plan, and whether it is to be carried out, with what was written over given back, but for
+/// what any policy finds wrong. What is only proposed stays so, and while Undrift is paused nothing
+/// is given back.
 pub(super) fn give_back(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    live: &Image,
+    (occurred, overrun): (&[Occurred<'_>], &[Overrun]),
+    (plan, act): (Option<Plan>, bool),
+    now: Circumstances<'_>,
+) -> (Option<Plan>, bool) {
+    if overrun.is_empty() || now.paused || (plan.is_some() && !act) {
+        return (plan, act);
+    }
+    match merged(kind, resource, live, (occurred, overrun), plan.clone(), now) {
+        Some(merged) => (Some(merged), true),
+        None => (plan, act),
+    }
+}
+
+/// `None`: there is nothing to give back.
+fn merged(
     kind: &dyn Kind,
     resource: &ResourceRef,
     live: &Image,

@@ -17,6 +17,13 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::ref_option,
+    clippy::nonminimal_bool,
+    clippy::manual_is_multiple_of,
+    clippy::result_large_err,
+    clippy::wrong_self_convention,
+    clippy::needless_pass_by_value,
+    clippy::cast_precision_loss,
     reason = "a test"
 )]
 
