@@ -63,6 +63,8 @@ pub struct Deployment {
     pub visibility: std::time::Duration,
     /// How many invocations of a function that reverts may run at once.
     pub concurrency: usize,
+    /// How many messages a function that reverts takes at once.
+    pub batch: usize,
     /// People are told.
     pub tells: bool,
 }
@@ -81,6 +83,7 @@ impl Deployment {
             timeout: TIMEOUT,
             visibility: VISIBILITY,
             concurrency: CONCURRENCY,
+            batch: BATCH,
             tells: true,
         }
     }
@@ -304,7 +307,7 @@ impl Stack {
 
         add_rules(account, &documents, &services, &gaps)?;
         for service in services.values() {
-            account.map_queue(&service.queue, &service.revert, BATCH);
+            account.map_queue(&service.queue, &service.revert, deployment.batch);
         }
         if deployment.tells {
             map_records(account, &stream, &notify)?;
