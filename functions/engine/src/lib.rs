@@ -9,10 +9,13 @@
 pub mod apply;
 pub mod claim;
 pub mod close;
+mod gone;
 pub mod look;
 mod outcome;
+mod overrun;
 pub mod port;
 mod settle;
+mod sort;
 pub mod sweep;
 pub mod undo;
 pub mod verify;

@@ -3,10 +3,10 @@
 use futures_util::future::join3;
 use undrift_core::decide::protected;
 use undrift_core::kind::ResourceRef;
-use undrift_core::record::ChangeKey;
+use undrift_core::record::{ChangeKey, OutcomeKind, Record};
 
 use crate::Engine;
-use crate::port::{CallError, Clock, Cloud, Journal, JournalError, Known, Seen, Switch};
+use crate::port::{CallError, Clock, Cloud, Journal, JournalError, Known, OwnCall, Seen, Switch};
 
 /// What round 1 gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +45,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             self.switch.paused(),
         )
         .await;
-        let (known, paused, seen) = (known?, paused?, seen?);
+        let (mut known, paused, seen) = (known?, paused?, seen?);
+        self.without_closed(&mut known).await?;
         let path = seen.path.as_deref();
         Ok(Looked {
             protected: protected(resource, path, &self.bundle.settings, &self.own_roles),
@@ -53,5 +54,43 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             paused,
             seen,
         })
+    }
+
+    /// Leaves out of what a dead invocation left open what it had closed already: that is over, and
+    /// what came since is other people's.
+    async fn without_closed(&self, known: &mut Known) -> Result<(), JournalError> {
+        let now = self.clock.now();
+        let Some(claim) = known.claim.as_mut() else {
+            return Ok(());
+        };
+        let Some(held) = claim.held.as_mut().filter(|h| h.lease <= now) else {
+            return Ok(());
+        };
+        // It may have sent any of its calls.
+        for step in &held.plan.steps {
+            let call = OwnCall {
+                operation: step.call.event_name(),
+                request_id: None,
+                at: held.lease,
+            };
+            if !claim.recent.contains(&call) {
+                claim.recent.push(call);
+            }
+        }
+        let mut open = Vec::new();
+        for record in held.records.drain(..) {
+            let there = self.journal.record(&record.key).await?;
+            let is_open = |there: &Record| {
+                there.revision < record.revision || there.outcome.kind == OutcomeKind::Pending
+            };
+            if there.as_ref().is_none_or(is_open) {
+                open.push(record);
+            }
+        }
+        let plans = open.iter().filter_map(|r| r.plan.as_ref());
+        let writes = plans.flat_map(|p| &p.writes).map(|w| w.path.clone());
+        held.plan = held.plan.only(&writes.collect::<Vec<_>>());
+        held.records = open;
+        Ok(())
     }
 }

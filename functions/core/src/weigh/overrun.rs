@@ -2,10 +2,9 @@
 //! there is a round trip, and AWS has no conditional write for most things.
 
 use crate::decide::Circumstances;
-use crate::judge::{Viewed, findings};
 use crate::kind::{Before, Effect, Element, ElementPath, Image, Kind, ResourceRef, Target, Touch};
 use crate::observe::{History, SeenChange, after};
-use crate::plan::{Plan, Write, WriteBy};
+use crate::plan::{Plan, Write, WriteBy, evidence, keep_right};
 
 use super::Occurred;
 use super::whole::{Before as Standing, Spelled, spelled};
@@ -192,18 +191,7 @@ fn merged(
     for write in &back {
         image.set(&write.path, write.to.clone());
     }
-    let view = Viewed::of(&image, &resource.account);
-    for policy in now.bundle.of_kind(&resource.kind) {
-        let found = findings(policy, kind, &view);
-        let untold = |path: &ElementPath| {
-            let mut untold = found.untold.iter().map(|(p, _)| p.as_ref());
-            untold.any(|p| p.is_none_or(|p| p == path))
-        };
-        back.retain(|w| {
-            let wrong = found.wrong.iter().any(|e| e.path == w.path);
-            w.to.is_none() || !(wrong || untold(&w.path))
-        });
-    }
+    keep_right(kind, resource, &image, &mut back, now);
     if back.is_empty() {
         return None;
     }
@@ -225,15 +213,11 @@ fn is_wrong(
     let Some(one) = occurred.get(overrun.index) else {
         return false;
     };
-    let made = after(kind, live, one.effect);
-    let wrong = |image: &Image| {
-        let view = Viewed::of(image, &resource.account);
-        let policies = now.bundle.of_kind(&resource.kind);
-        let found = policies.flat_map(|p| findings(p, kind, &view).wrong);
-        let paths = found.map(|e| e.path);
-        paths.collect::<Vec<_>>()
+    // What can't be told is not taken for right.
+    let all = |image: &Image| evidence(kind, resource, image, now);
+    let (Ok(older), Ok(new)) = (all(live), all(&after(kind, live, one.effect))) else {
+        return true;
     };
-    let older = wrong(live);
-    let mut new = wrong(&made).into_iter().filter(|p| !older.contains(p));
-    new.any(|path| path.facet == overrun.path.facet)
+    let mut new = new.difference(&older);
+    new.any(|(_, path)| path.facet == overrun.path.facet)
 }
