@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
-use crate::decide::{Decision, Ruling};
+use crate::decide::{Decision, Ruling, Why};
 use crate::judge::Assessment;
 use crate::kind::{Call, ElementPath, ResourceRef};
 use crate::name::{Arn, EventId};
@@ -252,6 +252,38 @@ pub struct Answer {
 }
 
 impl Record {
+    /// The first revision of a record in which nothing was judged or done yet.
+    #[must_use]
+    pub fn new(
+        key: ChangeKey,
+        cause: Cause,
+        worker: Worker,
+        seen: Timestamp,
+        outcome: Outcome,
+    ) -> Self {
+        Self {
+            schema: RecordVersion::V1,
+            key,
+            revision: 1,
+            cause,
+            assessments: Vec::new(),
+            rulings: Vec::new(),
+            decision: Decision::Leave(Why::NotJudged),
+            plan: None,
+            own: Vec::new(),
+            sent: Vec::new(),
+            left_alone: Vec::new(),
+            moved: Vec::new(),
+            outcome,
+            stages: Stages {
+                seen: Some(seen),
+                ..Stages::default()
+            },
+            worker,
+            undone_by: None,
+        }
+    }
+
     /// The event time of the change; of an undo, or what the sweep found, the time it was seen.
     #[must_use]
     pub fn happened(&self) -> Option<Timestamp> {

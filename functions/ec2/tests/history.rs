@@ -58,7 +58,7 @@ proptest! {
         let key = |k: u8| format!("sgr-{k}");
         let mut state: BTreeMap<String, Value> = BTreeMap::new();
         let mut truth = vec![(0i64, state.clone())]; // state before second t
-        let mut events = vec![SeenChange { superseded: false, event: EventId::parse("c").unwrap(), time: at(0), effect: Effect::Created(Some({ let mut i = Image::default(); i.facets.insert(facet(), BTreeMap::new()); i })) }];
+        let mut events = vec![SeenChange::new(EventId::parse("c").unwrap(), at(0), Effect::Created(Some({ let mut i = Image::default(); i.facets.insert(facet(), BTreeMap::new()); i })))];
         let mut t = 0;
         for o in &ops {
             let (k, before, after) = match o {
@@ -70,7 +70,7 @@ proptest! {
             t += gap;
             truth.push((t, state.clone()));
             match &after { Some(a) => { state.insert(k.clone(), a.clone()); } None => { state.remove(&k); } }
-            events.push(SeenChange { superseded: false, event: EventId::parse(&format!("e{t}")).unwrap(), time: at(t), effect: Effect::Edited(vec![Touch { facets: vec![facet()], target: Target::Key(ElementKey(k)), before, after }]) });
+            events.push(SeenChange::new(EventId::parse(&format!("e{t}")).unwrap(), at(t), Effect::Edited(vec![Touch { facets: vec![facet()], target: Target::Key(ElementKey(k)), before, after }])));
         }
         truth.push((t + 100, state.clone()));
         let as_image = |s: &BTreeMap<String, Value>| { let mut i = Image::default(); i.facets.insert(facet(), s.iter().map(|(k, v)| (ElementKey(k.clone()), v.clone())).collect()); i };

@@ -8,7 +8,7 @@ use undrift_core::judge::{Assessment, Verdict};
 use undrift_core::kind::{Before, Effect, ElementPath, Image, Kind, Target, Touch};
 use undrift_core::observe::{DatedImage, History};
 use undrift_core::plan::{Plan, holds, stands};
-use undrift_core::record::{Cause, LeftAlone, Outcome, OutcomeKind, Record, RecordVersion, Stages};
+use undrift_core::record::{Cause, LeftAlone, Outcome, OutcomeKind, Record};
 use undrift_core::sweep::{SWEPT, mark};
 use undrift_core::weigh::{Scales, Weighed};
 
@@ -133,26 +133,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         outcome: Outcome,
     ) -> Record {
         let earlier = looked.and_then(|l| l.known.records.get(&item.key));
+        let cause = Cause::Change(Box::new(item.change.clone()));
+        let worker = self.worker.clone();
         Record {
-            schema: RecordVersion::V1,
-            key: item.key.clone(),
             revision: earlier.map_or(1, |r| r.revision + 1),
-            cause: Cause::Change(Box::new(item.change.clone())),
-            assessments: Vec::new(),
-            rulings: Vec::new(),
-            decision: Decision::Leave(Why::NotJudged),
-            plan: None,
-            own: Vec::new(),
-            sent: Vec::new(),
-            left_alone: Vec::new(),
-            moved: Vec::new(),
-            outcome,
-            stages: Stages {
-                seen: Some(run.seen),
-                ..Stages::default()
-            },
-            worker: self.worker.clone(),
-            undone_by: None,
+            ..Record::new(item.key.clone(), cause, worker, run.seen, outcome)
         }
     }
 

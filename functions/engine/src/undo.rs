@@ -3,12 +3,11 @@
 use futures_util::future::join;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use undrift_core::decide::{Decision, Why};
 use undrift_core::kind::{Image, Kind};
 use undrift_core::name::EventId;
 use undrift_core::plan::{Moved, Plan, UndoError as NoPlan, fulfilled, stands, undo};
 use undrift_core::policy::{Exemption, ExemptionSource, Scope};
-use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record, RecordVersion, Stages};
+use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record};
 
 use crate::look::LookError;
 use crate::port::{
@@ -258,30 +257,17 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         plan: Plan,
         seen: Timestamp,
     ) -> Record {
+        let cause = Cause::Undo {
+            of: first.key.clone(),
+            by: request.by.clone(),
+            reason: request.reason.clone(),
+        };
+        let outcome = Outcome::new(OutcomeKind::Pending, "claimed");
         Record {
-            schema: RecordVersion::V1,
-            key,
             revision: earlier.map_or(1, |r| r.revision + 1),
-            cause: Cause::Undo {
-                of: first.key.clone(),
-                by: request.by.clone(),
-                reason: request.reason.clone(),
-            },
-            assessments: Vec::new(),
-            rulings: Vec::new(),
-            decision: Decision::Leave(Why::NotJudged),
             own: plan.writes.iter().map(|w| w.path.clone()).collect(),
             plan: Some(plan),
-            sent: Vec::new(),
-            left_alone: Vec::new(),
-            moved: Vec::new(),
-            outcome: Outcome::new(OutcomeKind::Pending, "claimed"),
-            stages: Stages {
-                seen: Some(seen),
-                ..Stages::default()
-            },
-            worker: self.worker.clone(),
-            undone_by: None,
+            ..Record::new(key, cause, self.worker.clone(), seen, outcome)
         }
     }
 }

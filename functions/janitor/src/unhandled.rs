@@ -2,13 +2,10 @@
 
 use jiff::Timestamp;
 use undrift_core::change::Change;
-use undrift_core::decide::{Decision, Why};
 use undrift_core::kind::{Kind, KindError, Kinds, Lookup, ResourceRef};
 use undrift_core::name::{Arn, ResourceId};
 use undrift_core::policy::Bundle;
-use undrift_core::record::{
-    Cause, ChangeKey, Outcome, OutcomeKind, Record, RecordVersion, Stages, Worker,
-};
+use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record, Worker};
 use undrift_core::route::{Routed, route};
 use undrift_engine::port::Known;
 
@@ -96,31 +93,15 @@ impl Clerk<'_> {
             "no function has handled it: its message was received {receives} times and lies in \
              {queue} ({why}); mend what keeps the function from it, then `undrift redrive`"
         );
-        Record {
-            schema: RecordVersion::V1,
-            key: ChangeKey {
-                event: change.id.clone(),
-                resource,
-            },
-            revision: 1,
-            cause: Cause::Change(Box::new((*change).clone())),
-            assessments: Vec::new(),
-            rulings: Vec::new(),
-            decision: Decision::Leave(Why::NotJudged),
-            plan: None,
-            own: Vec::new(),
-            sent: Vec::new(),
-            left_alone: Vec::new(),
-            moved: Vec::new(),
-            outcome: Outcome::new(OutcomeKind::Failed, reason),
-            stages: Stages {
-                seen: Some(*now),
-                closed: Some(*now),
-                ..Stages::default()
-            },
-            worker: self.worker.clone(),
-            undone_by: None,
-        }
+        let key = ChangeKey {
+            event: change.id.clone(),
+            resource,
+        };
+        let cause = Cause::Change(Box::new((*change).clone()));
+        let outcome = Outcome::new(OutcomeKind::Failed, reason);
+        let mut record = Record::new(key, cause, self.worker.clone(), *now, outcome);
+        record.stages.closed = Some(*now);
+        record
     }
 
     /// Somebody has met the change after all: it has a record, or an open one in a claim, or it is
