@@ -19,7 +19,7 @@ use crate::observe::History;
 use crate::plan::{Mend, Plan, Write, plan};
 use crate::policy::BundledPolicy;
 use mending::{hold_back, mend};
-pub use overrun::is_overrun;
+pub use overrun::{BESIDE, is_overrun};
 use overrun::{Overrun, give_back, overrun};
 use whole::{exposed, spelled, taken};
 

@@ -1,21 +1,17 @@
 //! What others did and closed while Undrift wrote.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use undrift_core::kind::{ElementPath, Image, Kind, Target};
 use undrift_core::observe::{History, SeenChange};
 use undrift_core::plan::stands;
 use undrift_core::record::{Cause, ChangeKey, OutcomeKind, Record};
-use undrift_core::weigh::{Noticed, is_overrun};
+use undrift_core::weigh::{BESIDE, Noticed, is_overrun};
 
 use crate::look::Looked;
 use crate::port::{Clock, Cloud, Journal, JournalError, Switch};
 use crate::verify::LAG;
 use crate::way::Run;
 use crate::{Engine, Item};
-
-/// How long before its own writes what was judged may have been judged beside them: a
-/// claim is held no longer.
-const BESIDE: SignedDuration = SignedDuration::from_secs(25);
 
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     /// Changes that others judged and closed while this run wrote, and that it wrote over: theirs

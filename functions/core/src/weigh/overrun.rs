@@ -1,6 +1,8 @@
 //! What people did in the very moment in which Undrift wrote: between its last look and its call
 //! there is a round trip, and AWS has no conditional write for most things.
 
+use jiff::SignedDuration;
+
 use crate::decide::Circumstances;
 use crate::kind::{Before, Effect, Element, ElementPath, Image, Kind, ResourceRef, Target, Touch};
 use crate::observe::{History, SeenChange, after};
@@ -8,6 +10,10 @@ use crate::plan::{Plan, Write, WriteBy, evidence, keep_right};
 
 use super::Occurred;
 use super::whole::{Before as Standing, Spelled, spelled};
+
+/// How long before its own writes something can have been done that Undrift had not seen when it
+/// wrote: no look is acted on for longer.
+pub const BESIDE: SignedDuration = SignedDuration::from_secs(25);
 
 /// An element as a person made it, which Undrift wrote over without having seen it.
 pub(super) struct Overrun {
@@ -46,7 +52,9 @@ pub(super) fn overrun(
         let time = one.change.time;
         let since = history.changes.iter().filter(|c| c.latest() >= time);
         let since: Vec<&SeenChange> = since.filter(|c| c.event != one.change.id).collect();
-        if !since.iter().any(|c| c.is_own()) {
+        let is_beside = |c: &&SeenChange| c.is_own() && c.time.duration_since(time) <= BESIDE;
+        let own: Vec<&SeenChange> = since.iter().copied().filter(is_beside).collect();
+        if own.is_empty() {
             continue;
         }
         let beside = occurred.iter().enumerate();
@@ -66,7 +74,7 @@ pub(super) fn overrun(
                     .map(|c| (c.time, &c.effect))
                     .chain(batch.iter().copied());
                 let others: Vec<_> = others.filter(|(_, e)| touches_it(e, &path)).collect();
-                let mut own = since.iter().filter(|c| c.is_own());
+                let mut own = own.iter();
                 if others.iter().all(|(at, _)| *at == time)
                     && own.any(|own| is_written_over(kind, live, &path, (touch, before), own))
                 {
@@ -147,8 +155,8 @@ fn is_written_over(
 }
 
 /// The plan, and whether it is to be carried out, with what was written over given back, but for
-/// what any policy finds wrong. What is only proposed stays so, and while Undrift is paused nothing
-/// is given back.
+/// what any policy finds wrong. What is only proposed stays so, and where Undrift is paused, or only
+/// a person may change the resource, nothing is given back.
 pub(super) fn give_back(
     kind: &dyn Kind,
     resource: &ResourceRef,
@@ -157,7 +165,8 @@ pub(super) fn give_back(
     (plan, act): (Option<Plan>, bool),
     now: Circumstances<'_>,
 ) -> (Option<Plan>, bool) {
-    if overrun.is_empty() || now.paused || (plan.is_some() && !act) {
+    let held = now.paused || now.protected.is_some();
+    if overrun.is_empty() || held || (plan.is_some() && !act) {
         return (plan, act);
     }
     match merged(kind, resource, live, (occurred, overrun), plan.clone(), now) {
