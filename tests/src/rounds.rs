@@ -96,6 +96,7 @@ pub async fn golden(name: &str, mut measure: impl AsyncFnMut() -> String) -> Str
         if is == should {
             break;
         }
+        eprintln!("{name}: measured anew, since it was\n{is}");
         is = measure().await;
     }
     assert_eq!(is, should, "{}", path.display());
