@@ -103,6 +103,18 @@ pub struct Past {
     pub gapless: bool,
 }
 
+/// Changes in a row to one element that nobody has judged.
+pub(crate) struct Unhandled {
+    /// When the first of them was: what stood before it is what was before them all.
+    pub(crate) time: Timestamp,
+    /// What that one did.
+    pub(crate) first: Touch,
+    /// The change that had added the element, where nobody has judged that either.
+    pub(crate) added: Option<Touch>,
+    /// What stood since, newest first.
+    pub(crate) between: Vec<Element>,
+}
+
 /// What the ids of Undrift's own changes begin with.
 pub const OWN: &str = "own:";
 
@@ -147,6 +159,10 @@ impl SeenChange {
                 }
         });
         found.cloned()
+    }
+
+    fn touches(&self, kind: &dyn Kind, path: &ElementPath) -> bool {
+        self.replaced(&path.facet) || self.touch(kind, path).is_some()
     }
 
     /// It replaced a facet as a whole.
@@ -235,19 +251,26 @@ impl History {
         known
     }
 
-    /// The first of the changes in a row that replaced an element and that nobody has judged, up
-    /// to a given one: what stood before it is what was before them all. With it, the change that
-    /// had added the element, where nobody has judged that either.
+    /// The changes in a row that replaced an element and that nobody has judged, up to a given
+    /// one.
     pub(crate) fn unhandled(
         &self,
         kind: &dyn Kind,
         path: &ElementPath,
         (time, touch): (Timestamp, &Touch),
-    ) -> (Timestamp, Touch, Option<Touch>) {
-        let mut first = (time, touch.clone());
+    ) -> Unhandled {
+        let mut row = Unhandled {
+            time,
+            first: touch.clone(),
+            added: None,
+            between: Vec::new(),
+        };
         let earlier = self.changes.iter().rev().filter(|c| c.time < time);
         for change in earlier {
-            if first.1.before == Before::Absent {
+            if row.first.before == Before::Absent {
+                break;
+            }
+            if change.is_own() && change.touches(kind, path) {
                 break;
             }
             let Some(touch) = change.touch(kind, path) else {
@@ -256,12 +279,33 @@ impl History {
             if !change.superseded {
                 break;
             }
+            row.between.extend(touch.after.clone());
             if touch.before == Before::Absent {
-                return (first.0, first.1, Some(touch));
+                row.added = Some(touch);
+                break;
             }
-            first = (change.time, touch);
+            (row.time, row.first) = (change.time, touch);
         }
-        (first.0, first.1, None)
+        row
+    }
+
+    /// Somebody else than Undrift did something to an element since a moment.
+    #[must_use]
+    pub fn is_others_since(&self, kind: &dyn Kind, path: &ElementPath, since: Timestamp) -> bool {
+        self.since(since)
+            .any(|c| !c.is_own() && c.touches(kind, path))
+    }
+
+    /// Undrift did something to an element since a moment.
+    #[must_use]
+    pub fn is_own_since(&self, kind: &dyn Kind, path: &ElementPath, since: Timestamp) -> bool {
+        self.since(since)
+            .any(|c| c.is_own() && c.touches(kind, path))
+    }
+
+    fn since(&self, moment: Timestamp) -> impl Iterator<Item = &SeenChange> {
+        let since = move |c: &&SeenChange| c.latest() >= moment;
+        self.changes.iter().filter(since)
     }
 
     /// A change at or after a moment is known that made something else of an element.
@@ -346,6 +390,24 @@ impl History {
         next.shorten(kind);
         let next = next.lean(kind);
         (next != *self).then_some(next)
+    }
+
+    /// With changes that are known beside what is remembered, where nobody has looked since.
+    #[must_use]
+    pub fn with(&self, kind: &dyn Kind, live: &Image, changes: &[SeenChange]) -> Self {
+        let mut next = self.clone();
+        if changes.is_empty() {
+            return next;
+        }
+        for change in changes {
+            if change.is_own() {
+                next.see(kind, change, &after(kind, live, &change.effect));
+            } else {
+                next.see(kind, change, live);
+            }
+        }
+        next.shorten(kind);
+        next.lean(kind)
     }
 
     fn see(&mut self, kind: &dyn Kind, change: &SeenChange, live: &Image) {

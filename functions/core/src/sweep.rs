@@ -188,6 +188,9 @@ fn since(kind: &dyn Kind, path: &ElementPath, live: &Element, history: &History)
     }
 }
 
+const MADE: u8 = 1;
+const TOOK: u8 = 2;
+
 /// The changes that made an element what it is, newest first: what they made and a later one took
 /// away again is another story.
 fn makers(kind: &dyn Kind, wrong: &Wrong, history: &History, seen: &[SeenChange]) -> Vec<EventId> {
@@ -200,18 +203,25 @@ fn makers(kind: &dyn Kind, wrong: &Wrong, history: &History, seen: &[SeenChange]
     let substance = |e: &Element| kind.substance(&path.facet, e);
     let known = history.changes.iter().chain(seen);
     let known = known.filter(|c| c.time >= from);
-    let mut touched: Vec<(&SeenChange, bool)> = known
+    let same = |e: &Element| substance(e) == substance(live);
+    // Those of one second come in any order: one of them made it; what Undrift took away was there.
+    let mut touched: Vec<(&SeenChange, u8)> = known
         .filter_map(|change| {
-            let after = change.touch(kind, path)?.after;
+            let touch = change.touch(kind, path)?;
+            let knew = matches!(&touch.before, Before::Was(e) if same(e));
+            let made = touch.after.as_ref().is_some_and(same);
             Some((
                 change,
-                after.is_some_and(|a| substance(&a) == substance(live)),
+                if made {
+                    MADE
+                } else {
+                    u8::from(change.is_own() && knew) * TOOK
+                },
             ))
         })
         .collect();
-    // Those of one second come in any order: one of them made it.
-    touched.sort_by_key(|(change, made)| std::cmp::Reverse((change.time, *made)));
-    let made = touched.into_iter().take_while(|(_, made)| *made);
+    touched.sort_by_key(|(change, what)| std::cmp::Reverse((change.time, *what)));
+    let made = touched.into_iter().take_while(|(_, what)| *what == MADE);
     made.map(|(change, _)| change.event.clone()).collect()
 }
 

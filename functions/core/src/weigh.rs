@@ -216,7 +216,7 @@ pub fn weigh_among(
         ..mend(changes, act, kind, &taken, now)
     };
     let (plan, act) = planned(kind, resource, live, &located, &mut changes, &wanted, now);
-    let over = overrun(kind, live, (occurred, &spelled), history);
+    let over = overrun(kind, resource, live, (occurred, &spelled), history, now);
     let (plan, act) = give_back(kind, resource, live, (occurred, &over), (plan, act), now);
     let writes = plan.as_ref().map_or(&[][..], |p| p.writes.as_slice());
     own_written(occurred, &mut changes, over, writes);

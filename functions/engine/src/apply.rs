@@ -9,7 +9,7 @@ use undrift_core::record::Sent;
 
 use crate::Engine;
 use crate::port::{CallError, Claim, Clock, Cloud, ErrorClass, Journal, OwnCall, Switch};
-use crate::verify::Verified;
+use crate::verify::{LAG, Verified};
 use crate::way::Run;
 
 /// A call is only sent while the lease lasts this much longer: an attempt's own time-out (3 s)
@@ -75,6 +75,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 return (applied, verified);
             }
             verified = self.verify(run, kind, plan, applied.error.is_none()).await;
+            if applied.met_others && verified.left.is_empty() {
+                // What refused the call may be newer than what is shown.
+                self.clock.sleep(LAG.unsigned_abs()).await;
+                verified = self.verify(run, kind, plan, applied.error.is_none()).await;
+            }
             let Some(seen) = &verified.seen else { break };
             if verified.left.is_empty() || applied.error.is_some() || !applied.met_others {
                 break;

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join3;
+use jiff::Timestamp;
 use undrift_core::decide::Decision;
 use undrift_core::kind::{Element, Image, Kind};
-use undrift_core::plan::{Plan, Write, stands};
+use undrift_core::plan::{Plan, Write, WriteBy, stands};
 use undrift_core::policy::Severity;
 use undrift_core::record::{Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
 use crate::close::{Draft, left_alone, unacted_outcome};
 use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, Release, Switch};
-use crate::verify::{Verified, was_sent};
+use crate::verify::{SKEW, Verified, was_sent};
 use crate::way::{Attempt, Run, all};
 use crate::{Disposition, Engine, LEASE_MARGIN};
 
@@ -138,7 +139,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let is_undo = |r: &Record| matches!(r.cause, undrift_core::record::Cause::Undo { .. });
             // What was sent and isn't visible yet is looked at again, never sent again.
             let is_over = |r: &Record| is_undo(r) || was_sent(r).is_some();
-            let own = held.plan.writes.iter();
+            let looked = held.records.iter().filter_map(|r| r.stages.looked).min();
+            let history = draft.history();
+            // Whoever did something there since has seen it without what was to be put back.
+            let is_over_by_now = |write: &Write| {
+                let mends = write.from.is_some() && write.by != WriteBy::GiveBack;
+                let since = looked.map_or(Timestamp::MAX, |looked| looked + SKEW);
+                !mends && history.is_others_since(draft.kind, &write.path, since)
+            };
+            let own = held.plan.writes.iter().filter(|w| !is_over_by_now(w));
             for write in own.filter(|_| !held.records.iter().any(is_over)) {
                 let substance = |e: &Element| draft.kind.substance(&write.path.facet, e);
                 let mut planned = plan.writes.iter_mut().filter(|w| w.path == write.path);

@@ -42,6 +42,12 @@ impl Draft<'_> {
         (held.lease <= now).then_some(held)
     }
 
+    /// What is remembered, with this look's changes.
+    pub(crate) fn history(&self) -> &History {
+        let known = &self.looked.known.observed.history;
+        self.observed.as_ref().unwrap_or(known)
+    }
+
     /// Something is to be written to the resource, or somebody's unfinished work closed.
     pub(crate) fn must_claim(&self, now: Timestamp) -> bool {
         self.scales.act || (self.leftover(now).is_some() && !self.looked.paused)

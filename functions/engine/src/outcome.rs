@@ -1,16 +1,17 @@
 //! How a record ends, by what a last look showed.
 
+use jiff::Timestamp;
 use undrift_core::decide::Decision;
 use undrift_core::judge::{Viewed, findings};
 use undrift_core::kind::{ElementPath, Image};
-use undrift_core::plan::WriteBy;
+use undrift_core::plan::{Write, WriteBy};
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::Engine;
 use crate::apply::Applied;
 use crate::close::Draft;
 use crate::port::{Clock, Cloud, ErrorClass, Journal, Switch};
-use crate::verify::{Verified, left};
+use crate::verify::{Verified, left, second};
 
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     /// The outcome of a record whose elements were to be put back.
@@ -54,7 +55,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     format!("written as planned, and {policy} still finds it wrong"),
                 );
             }
-            if ours && plan.writes.iter().all(|w| w.by == WriteBy::GiveBack) {
+            let given_back = plan.writes.iter().all(|w| w.by == WriteBy::GiveBack);
+            if (ours || taken_over) && given_back {
                 return Outcome::new(
                     OutcomeKind::Conflict,
                     "Undrift wrote over it in the moment it was made; it is again as it was made",
@@ -72,6 +74,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 ),
                 (false, false) => Outcome::new(OutcomeKind::ClosedByOthers, others),
             };
+        }
+        let looked = record.stages.looked.map_or(Timestamp::MAX, second);
+        let known = draft.history();
+        let is_ours = |w: &Write| known.is_own_since(draft.kind, &w.path, looked);
+        let is_others = |path: &ElementPath| known.is_others_since(draft.kind, path, looked);
+        if taken_over && plan.writes.iter().any(is_ours) && unfulfilled.iter().all(is_others) {
+            let why = format!("{}; somebody else changed it since", put_back(count));
+            return Outcome::new(OutcomeKind::Reverted, why);
         }
         if taken_over && !unfulfilled.iter().any(sent) {
             let why = "it was changed once more before the interrupted work was taken up";

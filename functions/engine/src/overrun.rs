@@ -1,6 +1,7 @@
 //! What others did and closed while Undrift wrote.
 
 use jiff::Timestamp;
+use undrift_core::decide::Circumstances;
 use undrift_core::kind::{ElementPath, Image, Kind, Target};
 use undrift_core::observe::{History, SeenChange};
 use undrift_core::plan::stands;
@@ -21,12 +22,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         run: &Run,
         kind: &dyn Kind,
         looked: &Looked,
+        now: Circumstances<'_>,
     ) -> Result<Vec<(Item, Record)>, JournalError> {
         let (Some(began), Some(live)) = (run.own.first().map(|c| c.time), &looked.seen.image)
         else {
             return Ok(Vec::new());
         };
-        let history = &looked.known.observed.history;
+        let known = &looked.known.observed.history;
+        let history = &known.with(kind, live, &self.seen(run, &run.items, looked));
         let mut found = Vec::new();
         for seen in &history.changes {
             let is_here = run.items.iter().any(|i| i.change.id == seen.event);
@@ -52,7 +55,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 key,
                 noticed: Noticed::ByEvent,
             };
-            if is_overrun(kind, live, &[item.occurred()], history) {
+            let one = [item.occurred()];
+            if is_overrun(kind, &run.resource, live, &one, history, now) {
                 found.push((item, record));
             }
         }

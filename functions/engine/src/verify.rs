@@ -21,6 +21,8 @@ use crate::{Disposition, Engine};
 
 /// How long reads may lag behind our own writes before the record is left pending.
 pub(crate) const LAG: SignedDuration = SignedDuration::from_secs(2);
+/// How far a function's clock may be from AWS's.
+pub(crate) const SKEW: SignedDuration = SignedDuration::from_millis(500);
 /// How long after its calls a record may stay pending.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// When what AWS refused is tried again.
@@ -121,13 +123,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let writes = plan.writes.len();
             let since = record.stages.applied.map(|at| now.duration_since(at));
             let left = left(kind, plan, Some(live));
-            let applied = record.stages.applied.unwrap_or(now);
+            let sent = record.stages.claimed.or(record.stages.applied);
+            let sent = second(sent.unwrap_or(now));
             // What somebody else made of it since was made over what it was put back to.
-            let is_others = |path: &ElementPath| {
-                let mut others = history.changes.iter().filter(|c| !c.is_own());
-                let since = applied.as_second();
-                others.any(|c| c.time.as_second() >= since && c.touch(kind, path).is_some())
-            };
+            let is_others = |path: &ElementPath| history.is_others_since(kind, path, sent);
             record.outcome = if left.is_empty() {
                 record.stages.verified = Some(now);
                 Outcome::new(OutcomeKind::Reverted, put_back(writes))
@@ -296,6 +295,10 @@ fn keep(run: &Run, draft: &Draft<'_>, verified: &Verified, close: &mut Close) {
         if undrift_core::plan::holds(draft.kind, &run.resource, seen, draft.now) {
             close.baseline = crate::close::baseline(seen, draft.looked);
         }
+    } else if !run.own.is_empty() {
+        // Nobody could look, and all the same nothing of before stands any more.
+        let before = history.as_ref().unwrap_or(known);
+        history = Some(before.with(draft.kind, draft.live, &run.own));
     }
     close.observed = crate::close::remembered(draft.looked, history);
 }
@@ -308,8 +311,14 @@ pub(crate) fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<El
         .collect()
 }
 
+/// The earliest second of AWS's in which it may have been.
+pub(crate) fn second(moment: Timestamp) -> Timestamp {
+    let second = (moment - SKEW).as_second();
+    Timestamp::from_second(second).unwrap_or(moment)
+}
+
 /// Our own writes as a change: its event may come late, or never. It is dated by the second in which
-/// the first call was sent. What an interrupted invocation wrote is found done, and was by the time
+/// the first call was sent, or the one before, as AWS's clock may have it. What an interrupted invocation wrote is found done, and was by the time
 /// it was looked at.
 fn own_change(
     run: &Run,
@@ -320,7 +329,7 @@ fn own_change(
     let looked = verified.at.filter(|_| !found.is_empty());
     let until = applied.at.or(looked)?;
     let began = applied.began.unwrap_or(until).min(until);
-    let at = Timestamp::from_second(began.as_second()).ok()?;
+    let at = second(began);
     let wrote = |w: &&Write| applied.wrote.contains(&w.path);
     let before = found.iter().filter(|w| !wrote(w));
     let written = plan.writes.iter().filter(wrote).chain(before);
@@ -333,7 +342,7 @@ fn own_change(
     let event = EventId::parse(&format!("{OWN}{}", run.nonce)).ok()?;
     let change = SeenChange::new(event, at, Effect::Edited(touches.collect()));
     Some(SeenChange {
-        until: Some(until),
+        until: Some(until + SKEW),
         ..change
     })
 }

@@ -129,7 +129,16 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             return Attempt::Ended(all(&run.items, &Disposition::Done));
         };
         let (mut ends, mut fresh, pending) = self.sort(run, &looked);
-        match self.overrun(run, kind, &looked).await {
+        let exemptions = self.exemptions(&looked);
+        let protected = looked.protected.clone();
+        let now = Circumstances {
+            bundle: &self.bundle,
+            exemptions: &exemptions,
+            paused: looked.paused,
+            protected: protected.as_deref(),
+            now: looked_at,
+        };
+        match self.overrun(run, kind, &looked, now).await {
             Ok(more) => {
                 for (item, record) in more {
                     looked.known.records.insert(item.key.clone(), record);
@@ -153,15 +162,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 Err(end) => return end,
             }
         }
-        let exemptions = self.exemptions(&looked);
-        let now = Circumstances {
-            bundle: &self.bundle,
-            exemptions: &exemptions,
-            paused: looked.paused,
-            protected: looked.protected.as_deref(),
-            now: looked_at,
-        };
-        let history = looked.known.observed.history.clone();
+        let judged = |item: &Item| fresh.iter().any(|f| f.key == item.key);
+        let others = run
+            .items
+            .iter()
+            .filter(|i| !run.own.is_empty() && !judged(i));
+        let others: Vec<Item> = others.cloned().collect();
+        let known = self.seen(run, &others, &looked);
+        let history = looked.known.observed.history.with(kind, &live, &known);
         let history = history.with_baseline(looked.known.baseline.clone());
         let occurred: Vec<Occurred<'_>> = fresh.iter().map(Item::occurred).collect();
         let scales = weigh(kind, &run.resource, &live, &occurred, &history, now);
@@ -200,14 +208,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         all
     }
 
-    /// What is to be remembered after this look. Every event counts, also those that are not judged.
-    fn followed(
-        &self,
-        run: &Run,
-        kind: &dyn Kind,
-        live: &Image,
-        looked: &Looked,
-    ) -> Option<History> {
+    /// What these items and this run's own writes are to be remembered as.
+    pub(crate) fn seen(&self, run: &Run, items: &[Item], looked: &Looked) -> Vec<SeenChange> {
         let claim = looked.known.claim.as_ref();
         let seen = |item: &Item| {
             let own = self.is_own(item, claim);
@@ -216,8 +218,22 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let event = event.unwrap_or_else(|| item.change.id.clone());
             SeenChange::new(event, item.change.time, item.effect.clone())
         };
-        let mut changes: Vec<SeenChange> = run.items.iter().map(seen).collect();
-        changes.extend(run.own.iter().cloned());
+        items
+            .iter()
+            .map(seen)
+            .chain(run.own.iter().cloned())
+            .collect()
+    }
+
+    /// What is to be remembered after this look. Every event counts, also those that are not judged.
+    fn followed(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        live: &Image,
+        looked: &Looked,
+    ) -> Option<History> {
+        let changes = self.seen(run, &run.items, looked);
         let history = &looked.known.observed.history;
         history.follow(kind, live, looked.seen.at, &changes)
     }

@@ -48,6 +48,8 @@ pub struct Located {
     pub before: Option<Option<Element>>,
     /// Where that is known from.
     pub before_from: Option<BeforeFrom>,
+    /// What stood between the first and the last of them, newest first.
+    pub between: Vec<Element>,
     /// How it stands now.
     pub standing: Standing,
     /// What the record of the last of them shows of it as they made it, where it stands so.
@@ -115,6 +117,7 @@ pub fn locate(
                     path,
                     added: None,
                     first: link,
+                    between: Vec::new(),
                     newest: vec![link],
                 }),
             }
@@ -135,12 +138,14 @@ struct Link<'t> {
     touch: &'t Touch,
 }
 
-/// The touches of one element: the one that added it, the first that replaced it, and those of
-/// the newest second.
+/// The touches of one element: the one that added it, the first that replaced it, all but the last,
+/// and those of the newest second.
 struct Chain<'t> {
     path: ElementPath,
     added: Option<&'t Touch>,
     first: Link<'t>,
+    /// Oldest first; those of the newest second are among them.
+    between: Vec<Link<'t>>,
     newest: Vec<Link<'t>>,
 }
 
@@ -150,9 +155,11 @@ impl<'t> Chain<'t> {
             // It was made anew: what stood there before is another story.
             self.added = None;
             self.first = link;
+            self.between.clear();
             self.newest = vec![link];
             return;
         }
+        self.between.extend(self.newest.last().copied());
         if self.first.touch.before == Before::Absent {
             self.added = Some(self.first.touch);
             self.first = link;
@@ -178,9 +185,20 @@ impl<'t> Chain<'t> {
         let last = stands.or(self.newest.last()).unwrap_or(&self.first);
         let made = &last.touch.after;
         let first = (self.first.time, self.first.touch);
+        let mut between: Vec<Element> = self
+            .between
+            .iter()
+            .rev()
+            .filter(|l| l.index != last.index)
+            .filter_map(|l| l.touch.after.clone())
+            .collect();
         let (time, touch, added) = match self.added {
             Some(added) => (first.0, first.1.clone(), Some(added.clone())),
-            None => history.unhandled(kind, &self.path, first),
+            None => {
+                let row = history.unhandled(kind, &self.path, first);
+                between.extend(row.between);
+                (row.time, row.first, row.added)
+            }
         };
         let taken = match (&last.touch.before, made) {
             (Before::Was(e), None) => Some(e),
@@ -237,6 +255,7 @@ impl<'t> Chain<'t> {
             path: self.path,
             before,
             before_from,
+            between,
             standing,
             altered,
         }

@@ -93,6 +93,7 @@ pub fn plan(
         ..Plan::default()
     };
     plan.put_back(kind, resource, live, &mend.taken, now);
+    plan.prefer_newer(kind, resource, live, located, now);
     plan.take_out_added(kind, resource, live, located, now);
     let desired = plan.desired(live);
     legal(kind, resource, live, &desired, mend, now)?;
@@ -152,6 +153,37 @@ impl Plan {
         }
         keep_right(kind, resource, &image, &mut wanted, now);
         self.writes.append(&mut wanted);
+    }
+
+    /// Of several changes in a row, what the last one found is what goes back, if it was right.
+    fn prefer_newer(
+        &mut self,
+        kind: &dyn Kind,
+        resource: &ResourceRef,
+        live: &Image,
+        located: &[Located],
+        now: Circumstances<'_>,
+    ) {
+        for index in 0..self.writes.len() {
+            let Some(write) = self.writes.get(index).cloned() else {
+                continue;
+            };
+            let found = located.iter().find(|l| l.path == write.path);
+            let between = found.map_or(&[][..], |l| &l.between);
+            let restored = matches!(write.by, WriteBy::Restore { .. });
+            let newer = between.iter().find(|element| {
+                let mut image = self.desired(live);
+                image.set(&write.path, Some((*element).clone()));
+                let wrong = evidence(kind, resource, &image, now);
+                wrong.is_ok_and(|all| !all.iter().any(|(_, path)| *path == write.path))
+            });
+            if let (true, Some(newer), Some(planned)) =
+                (restored, newer, self.writes.get_mut(index))
+            {
+                let by = WriteBy::Restore { image: None };
+                *planned = Write::new(kind, write.path, write.from, Some(newer.clone()), by);
+            }
+        }
     }
 
     /// What the very changes had added, and added wrong, is no way back.

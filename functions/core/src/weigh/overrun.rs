@@ -4,7 +4,10 @@
 use jiff::SignedDuration;
 
 use crate::decide::Circumstances;
-use crate::kind::{Before, Effect, Element, ElementPath, Image, Kind, ResourceRef, Target, Touch};
+use crate::kind::{
+    Before, Effect, Element, ElementKey, ElementPath, FacetName, Image, Kind, ResourceRef, Target,
+    Touch,
+};
 use crate::observe::{History, SeenChange, after};
 use crate::plan::{Plan, Write, WriteBy, evidence, keep_right};
 
@@ -31,21 +34,25 @@ pub(super) struct Overrun {
 #[must_use]
 pub fn is_overrun(
     kind: &dyn Kind,
+    resource: &ResourceRef,
     live: &Image,
     occurred: &[Occurred<'_>],
     history: &History,
+    now: Circumstances<'_>,
 ) -> bool {
     let spelled = spelled(kind, occurred, history);
-    !overrun(kind, live, (occurred, &spelled), history).is_empty()
+    !overrun(kind, resource, live, (occurred, &spelled), history, now).is_empty()
 }
 
 /// Finds what changes made, and calls of Undrift's own of the same second or later took away
 /// without planning to. Whatever else may have touched it since, by anybody, is another story.
 pub(super) fn overrun(
     kind: &dyn Kind,
+    resource: &ResourceRef,
     live: &Image,
     (occurred, spelled): (&[Occurred<'_>], &[Spelled<'_>]),
     history: &History,
+    now: Circumstances<'_>,
 ) -> Vec<Overrun> {
     let mut all = Vec::new();
     for (index, (one, (touches, before))) in occurred.iter().zip(spelled).enumerate() {
@@ -54,6 +61,7 @@ pub(super) fn overrun(
         let since: Vec<&SeenChange> = since.filter(|c| c.event != one.change.id).collect();
         let is_beside = |c: &&SeenChange| c.is_own() && c.time.duration_since(time) <= BESIDE;
         let own: Vec<&SeenChange> = since.iter().copied().filter(is_beside).collect();
+        let own = without_twins(&own);
         if own.is_empty() {
             continue;
         }
@@ -74,9 +82,17 @@ pub(super) fn overrun(
                     .map(|c| (c.time, &c.effect))
                     .chain(batch.iter().copied());
                 let others: Vec<_> = others.filter(|(_, e)| touches_it(e, &path)).collect();
+                // Where only the call's own event tells of it, what it knew shows by what it did:
+                // what is wrong was taken away because it is.
+                let meant = |own: &SeenChange| {
+                    let facet = &path.facet;
+                    own.until.is_none() && is_wrong(kind, resource, live, one.effect, facet, now)
+                };
                 let mut own = own.iter();
                 if others.iter().all(|(at, _)| *at == time)
-                    && own.any(|own| is_written_over(kind, live, &path, (touch, before), own))
+                    && own.any(|own| {
+                        is_written_over(kind, live, &path, (touch, before), own) && !meant(own)
+                    })
                 {
                     all.push(Overrun {
                         index,
@@ -89,6 +105,17 @@ pub(super) fn overrun(
         }
     }
     all
+}
+
+/// Undrift's own changes, each once: as it remembers them, or else as their events tell them.
+fn without_twins<'c>(own: &[&'c SeenChange]) -> Vec<&'c SeenChange> {
+    let is_told = |c: &SeenChange| c.until.is_none();
+    let remembered = own.iter().filter(|c| !is_told(c));
+    let is_twin = |c: &&&SeenChange| {
+        let during = |r: &&&SeenChange| r.time <= c.time && c.time <= r.latest();
+        is_told(c) && remembered.clone().any(|r| during(&r))
+    };
+    own.iter().filter(|c| !is_twin(c)).copied().collect()
 }
 
 fn touches_it(effect: &Effect, path: &ElementPath) -> bool {
@@ -120,16 +147,30 @@ fn is_written_over(
     if !live.facets.contains_key(&path.facet) || same(stands, touch.after.as_ref()) {
         return false;
     }
-    let Effect::Edited(planned) = &own.effect else {
-        return false;
+    let planned = match &own.effect {
+        Effect::Edited(planned) => planned,
+        // Its event tells all that it wrote: that is still what stands, as it was before.
+        Effect::Replaced(by) => {
+            let facet = &path.facet;
+            let is = |image: &Image| -> Option<Vec<(ElementKey, Element)>> {
+                let all = image.facets.get(facet)?.iter();
+                Some(
+                    all.map(|(k, e)| (k.clone(), kind.substance(facet, e)))
+                        .collect(),
+                )
+            };
+            let was = before.get(facet).map(|(stood, _)| stood.get(path));
+            return is(by).is_some() && is(by) == is(live) && was.is_some_and(|w| same(stands, w));
+        }
+        Effect::Created(_) | Effect::Deleted | Effect::Unclear(_) => return false,
     };
     let planned = planned.iter().filter(|t| t.facets.contains(&path.facet));
     let target = Target::Key(path.key.clone());
     if let Some(known) = planned.clone().find(|t| t.target == target) {
         let knew = match &known.before {
-            Before::Was(e) => same(Some(e), touch.after.as_ref()),
+            Before::Was(e) => own.until.is_some() && same(Some(e), touch.after.as_ref()),
             Before::Absent => touch.after.is_none(),
-            Before::Existed | Before::Unknown => true,
+            Before::Existed | Before::Unknown => own.until.is_some(),
         };
         return !knew && same(stands, known.after.as_ref());
     }
@@ -187,7 +228,12 @@ fn merged(
     let mut plan = plan.unwrap_or_default();
     let is_free = |path: &ElementPath| !plan.writes.iter().any(|w| w.path == *path);
     // What a wrong document took away is back, and stays.
-    let stays = |o: &Overrun| o.made.is_none() && is_wrong(kind, resource, live, occurred, o, now);
+    let stays = |o: &Overrun| {
+        let effect = occurred.get(o.index).map(|one| one.effect);
+        let facet = &o.path.facet;
+        let is_so = |effect| is_wrong(kind, resource, live, effect, facet, now);
+        o.made.is_none() && effect.is_some_and(is_so)
+    };
     let mut back: Vec<Write> = overrun
         .iter()
         .filter(|o| o.certain && is_free(&o.path) && !stays(o))
@@ -210,23 +256,20 @@ fn merged(
     Some(plan)
 }
 
-/// What the change made is wrong in the same facet, by any policy.
+/// What a change made is wrong in a facet, by any policy.
 fn is_wrong(
     kind: &dyn Kind,
     resource: &ResourceRef,
     live: &Image,
-    occurred: &[Occurred<'_>],
-    overrun: &Overrun,
+    effect: &Effect,
+    facet: &FacetName,
     now: Circumstances<'_>,
 ) -> bool {
-    let Some(one) = occurred.get(overrun.index) else {
-        return false;
-    };
     // What can't be told is not taken for right.
     let all = |image: &Image| evidence(kind, resource, image, now);
-    let (Ok(older), Ok(new)) = (all(live), all(&after(kind, live, one.effect))) else {
+    let (Ok(older), Ok(new)) = (all(live), all(&after(kind, live, effect))) else {
         return true;
     };
     let mut new = new.difference(&older);
-    new.any(|(_, path)| path.facet == overrun.path.facet)
+    new.any(|(_, path)| path.facet == *facet)
 }

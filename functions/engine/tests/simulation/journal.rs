@@ -120,9 +120,26 @@ pub(crate) fn put_observed(state: &mut State, observed: Observed) -> Closed {
     }
     let outrun = observed.version != table.observed.version + 1;
     if outrun && state.without != Some(Without::Remembering) {
+        state.tell(|| "   remembered by somebody else meanwhile".to_owned());
         return Closed::Outrun;
     }
-    table.observed = observed;
+    let changes = observed.history.changes.iter();
+    let changes: Vec<_> = changes
+        .map(|c| {
+            let over = if c.superseded { " (superseded)" } else { "" };
+            format!("{}@{}{over}", c.event, c.time.as_second())
+        })
+        .collect();
+    let images = observed.history.images.iter();
+    let images: Vec<_> = images.map(|i| i.as_of.as_second().to_string()).collect();
+    state.table.observed = observed;
+    state.tell(|| {
+        format!(
+            "   remembered {}; images {}",
+            changes.join(" "),
+            images.join(" ")
+        )
+    });
     Closed::Whole
 }
 
