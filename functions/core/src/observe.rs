@@ -303,6 +303,12 @@ impl History {
             .any(|c| c.is_own() && c.touches(kind, path))
     }
 
+    /// When the newest change was that is known.
+    #[must_use]
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.changes.iter().map(|c| c.time).max()
+    }
+
     fn since(&self, moment: Timestamp) -> impl Iterator<Item = &SeenChange> {
         let since = move |c: &&SeenChange| c.latest() >= moment;
         self.changes.iter().filter(since)

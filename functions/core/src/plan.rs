@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::kind::{Element, ElementPath, FacetName, Image, Kind, Step};
+use crate::kind::{Before, Element, ElementPath, FacetName, Image, Kind, Step, Target, Touch};
 
 /// One element that a plan writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,17 @@ pub struct Shown {
 }
 
 impl Write {
+    /// What it does to its element.
+    #[must_use]
+    pub fn touch(&self) -> Touch {
+        Touch {
+            facets: vec![self.path.facet.clone()],
+            target: Target::Key(self.path.key.clone()),
+            before: self.from.clone().map_or(Before::Absent, Before::Was),
+            after: self.to.clone(),
+        }
+    }
+
     pub(crate) fn new(
         kind: &dyn Kind,
         path: ElementPath,

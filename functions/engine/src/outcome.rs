@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use undrift_core::decide::Decision;
 use undrift_core::judge::{Viewed, findings};
 use undrift_core::kind::{ElementPath, Image};
-use undrift_core::plan::{Write, WriteBy};
+use undrift_core::plan::{Plan, Write, WriteBy};
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::Engine;
@@ -55,8 +55,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     format!("written as planned, and {policy} still finds it wrong"),
                 );
             }
-            let given_back = plan.writes.iter().all(|w| w.by == WriteBy::GiveBack);
-            if (ours || taken_over) && given_back {
+            if (ours || taken_over) && is_given_back(&plan) {
                 return Outcome::new(
                     OutcomeKind::Conflict,
                     "Undrift wrote over it in the moment it was made; it is again as it was made",
@@ -79,7 +78,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let known = draft.history();
         let is_ours = |w: &Write| known.is_own_since(draft.kind, &w.path, looked);
         let is_others = |path: &ElementPath| known.is_others_since(draft.kind, path, looked);
-        if taken_over && plan.writes.iter().any(is_ours) && unfulfilled.iter().all(is_others) {
+        let ours = ours || plan.writes.iter().any(is_ours);
+        if taken_over && ours && unfulfilled.iter().all(is_others) {
+            if is_given_back(&plan) {
+                let why = "Undrift wrote over it in the moment it was made; somebody else changed it since";
+                return Outcome::new(OutcomeKind::Conflict, why);
+            }
             let why = format!("{}; somebody else changed it since", put_back(count));
             return Outcome::new(OutcomeKind::Reverted, why);
         }
@@ -163,6 +167,11 @@ pub(crate) fn undone(mut first: Record, by: &Record) -> Record {
     first.outcome = Outcome::new(OutcomeKind::Undone, format!("undone by record {}", by.key));
     first.undone_by = Some(by.key.clone());
     first
+}
+
+/// All that it does is to give back what Undrift had written over.
+fn is_given_back(plan: &Plan) -> bool {
+    plan.writes.iter().all(|w| w.by == WriteBy::GiveBack)
 }
 
 /// What of a change was only proposed, while the rest of it was put back.

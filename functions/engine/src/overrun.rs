@@ -2,15 +2,17 @@
 
 use jiff::Timestamp;
 use undrift_core::decide::Circumstances;
-use undrift_core::kind::{ElementPath, Image, Kind, Target};
-use undrift_core::observe::{History, SeenChange};
-use undrift_core::plan::stands;
+use undrift_core::kind::{Effect, ElementPath, Image, Kind, Lookup, Target, Touch};
+use undrift_core::name::EventId;
+use undrift_core::observe::{History, OWN, SeenChange};
+use undrift_core::plan::{Write, stands};
 use undrift_core::record::{Cause, ChangeKey, OutcomeKind, Record};
+use undrift_core::route::{Routed, route};
 use undrift_core::weigh::{BESIDE, Noticed, is_overrun};
 
 use crate::look::Looked;
-use crate::port::{Clock, Cloud, Journal, JournalError, Switch};
-use crate::verify::LAG;
+use crate::port::{Clock, Cloud, Held, Journal, JournalError, Switch};
+use crate::verify::{LAG, second};
 use crate::way::Run;
 use crate::{Engine, Item};
 
@@ -29,7 +31,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             return Ok(Vec::new());
         };
         let known = &looked.known.observed.history;
-        let history = &known.with(kind, live, &self.seen(run, &run.items, looked));
+        let beside = self.beside(run, kind, live, looked, |_| true);
+        let history = &known.with(kind, live, &beside);
         let mut found = Vec::new();
         for seen in &history.changes {
             let is_here = run.items.iter().any(|i| i.change.id == seen.event);
@@ -44,7 +47,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let Some(record) = self.journal.record(&key).await? else {
                 continue;
             };
-            let (Cause::Change(change), OutcomeKind::Left) = (&record.cause, record.outcome.kind)
+            let (Cause::Change(change), OutcomeKind::Left | OutcomeKind::ClosedByOthers) =
+                (&record.cause, record.outcome.kind)
             else {
                 continue;
             };
@@ -62,6 +66,66 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
         Ok(found)
     }
+
+    /// What is known beside what is remembered: some of this run's changes, its own writes, and what
+    /// another invocation has claimed: its changes, and what of its plan stands already.
+    pub(crate) fn beside(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        live: &Image,
+        looked: &Looked,
+        wanted: impl Fn(&Item) -> bool,
+    ) -> Vec<SeenChange> {
+        let claim = looked.known.claim.as_ref();
+        let held = claim.and_then(|c| c.held.as_ref());
+        let mut beside = Vec::new();
+        if let Some(held) = held.filter(|h| h.nonce != run.nonce) {
+            let causes = held.records.iter().filter_map(|r| match &r.cause {
+                Cause::Change(change) => Some(change),
+                Cause::Undo { .. } | Cause::Sweep { .. } => None,
+            });
+            for change in causes.filter(|c| run.items.iter().all(|i| i.change.id != c.id)) {
+                // What its kind can't read was said when it was claimed.
+                let routed = route(change, self.kinds).unwrap_or_default().into_iter();
+                let here = routed.filter(|r| r.kind == run.resource.kind);
+                let here = here.filter(|r| match &r.resource {
+                    Lookup::Id(id) => *id == run.resource.id,
+                    Lookup::Name(_) => true,
+                });
+                let seen = |r: Routed| SeenChange::new(change.id.clone(), change.time, r.effect);
+                beside.extend(here.map(seen));
+            }
+            let newest = beside.iter().map(|c| c.time).max();
+            beside.extend(standing(kind, live, held, newest));
+        }
+        if !run.own.is_empty() || held.is_some() {
+            let items: Vec<Item> = run.items.iter().filter(|i| wanted(i)).cloned().collect();
+            beside.extend(self.seen(&items, looked));
+        }
+        beside.extend(run.own.iter().cloned());
+        beside
+    }
+}
+
+/// What of a claimed plan stands already: it may have been written.
+fn standing(
+    kind: &dyn Kind,
+    live: &Image,
+    held: &Held,
+    newest: Option<Timestamp>,
+) -> Option<SeenChange> {
+    let looked = held.records.iter().filter_map(|r| r.stages.looked).min()?;
+    let writes = held.plan.writes.iter();
+    let writes = writes.filter(|w| stands(kind, live, &w.path, w.to.as_ref()));
+    let touches: Vec<Touch> = writes.map(Write::touch).collect();
+    let event = EventId::parse(&format!("{OWN}{}", held.nonce)).ok()?;
+    let time = second(looked).max(newest.unwrap_or(Timestamp::MIN));
+    let change = SeenChange::new(event, time, Effect::Edited(touches.clone()));
+    (!touches.is_empty()).then_some(SeenChange {
+        until: Some(held.lease),
+        ..change
+    })
 }
 
 /// A call of Undrift's own of the last moments isn't visible: what is shown may be older than that,

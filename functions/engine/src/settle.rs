@@ -48,7 +48,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             .iter()
             .zip(&scales.changes)
             .map(|(item, w)| {
-                let untold = matches!(w.decision, Decision::Propose(Why::BeforeUnknown(_)));
+                let untold = matches!(
+                    w.decision,
+                    Decision::Propose(Why::BeforeUnknown(_) | Why::PlanIllegal(_))
+                );
                 untold && item.noticed == Noticed::ByEvent && age(item) < self.settles_after
             })
             .collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use undrift_core::kind::{Before, Effect, ElementPath, Image, Kind, Target, Touch};
+use undrift_core::kind::{Effect, ElementPath, Image, Kind};
 use undrift_core::name::EventId;
 use undrift_core::observe::{History, OWN, SeenChange};
 use undrift_core::plan::{Plan, Write, fulfilled};
@@ -243,8 +243,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             plan: plan.clone(),
             records: waiting,
         });
-        run.own
-            .extend(own_change(run, (&plan, &found), &applied, &verified));
+        run.own.extend(own_change(
+            run,
+            draft.history().newest(),
+            (&plan, &found),
+            &applied,
+            &verified,
+        ));
         keep(run, draft, &verified, &mut close);
         close.release = Some(Release::of(&run.nonce, free));
         self.put(run, close, std::mem::take(ends)).await
@@ -322,6 +327,7 @@ pub(crate) fn second(moment: Timestamp) -> Timestamp {
 /// it was looked at.
 fn own_change(
     run: &Run,
+    newest: Option<Timestamp>,
     (plan, found): (&Plan, &[Write]),
     applied: &Applied,
     verified: &Verified,
@@ -329,16 +335,13 @@ fn own_change(
     let looked = verified.at.filter(|_| !found.is_empty());
     let until = applied.at.or(looked)?;
     let began = applied.began.unwrap_or(until).min(until);
-    let at = second(began);
+    // What was known before it was sent was done before.
+    let known = newest.unwrap_or(Timestamp::MIN);
+    let at = second(began).max(known);
     let wrote = |w: &&Write| applied.wrote.contains(&w.path);
     let before = found.iter().filter(|w| !wrote(w));
     let written = plan.writes.iter().filter(wrote).chain(before);
-    let touches = written.map(|w| Touch {
-        facets: vec![w.path.facet.clone()],
-        target: Target::Key(w.path.key.clone()),
-        before: w.from.clone().map_or(Before::Absent, Before::Was),
-        after: w.to.clone(),
-    });
+    let touches = written.map(Write::touch);
     let event = EventId::parse(&format!("{OWN}{}", run.nonce)).ok()?;
     let change = SeenChange::new(event, at, Effect::Edited(touches.collect()));
     Some(SeenChange {

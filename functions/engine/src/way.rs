@@ -163,13 +163,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             }
         }
         let judged = |item: &Item| fresh.iter().any(|f| f.key == item.key);
-        let others = run
-            .items
-            .iter()
-            .filter(|i| !run.own.is_empty() && !judged(i));
-        let others: Vec<Item> = others.cloned().collect();
-        let known = self.seen(run, &others, &looked);
-        let history = looked.known.observed.history.with(kind, &live, &known);
+        let beside = self.beside(run, kind, &live, &looked, |item| !judged(item));
+        let history = looked.known.observed.history.with(kind, &live, &beside);
         let history = history.with_baseline(looked.known.baseline.clone());
         let occurred: Vec<Occurred<'_>> = fresh.iter().map(Item::occurred).collect();
         let scales = weigh(kind, &run.resource, &live, &occurred, &history, now);
@@ -208,8 +203,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         all
     }
 
-    /// What these items and this run's own writes are to be remembered as.
-    pub(crate) fn seen(&self, run: &Run, items: &[Item], looked: &Looked) -> Vec<SeenChange> {
+    /// What these items are to be remembered as.
+    pub(crate) fn seen(&self, items: &[Item], looked: &Looked) -> Vec<SeenChange> {
         let claim = looked.known.claim.as_ref();
         let seen = |item: &Item| {
             let own = self.is_own(item, claim);
@@ -218,11 +213,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let event = event.unwrap_or_else(|| item.change.id.clone());
             SeenChange::new(event, item.change.time, item.effect.clone())
         };
-        items
-            .iter()
-            .map(seen)
-            .chain(run.own.iter().cloned())
-            .collect()
+        items.iter().map(seen).collect()
     }
 
     /// What is to be remembered after this look. Every event counts, also those that are not judged.
@@ -233,7 +224,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         live: &Image,
         looked: &Looked,
     ) -> Option<History> {
-        let changes = self.seen(run, &run.items, looked);
+        let mut changes = self.seen(&run.items, looked);
+        changes.extend(run.own.iter().cloned());
         let history = &looked.known.observed.history;
         history.follow(kind, live, looked.seen.at, &changes)
     }
