@@ -276,7 +276,7 @@ impl History {
             let Some(touch) = change.touch(kind, path) else {
                 continue;
             };
-            if !change.superseded {
+            if !change.superseded || touch.after.is_none() {
                 break;
             }
             row.between.extend(touch.after.clone());

@@ -15,6 +15,8 @@ use crate::way::Run;
 /// A call is only sent while the lease lasts this much longer: an attempt's own time-out (3 s)
 /// plus two seconds for whoever takes over.
 const ATTEMPT_NEEDS: SignedDuration = SignedDuration::from_secs(5);
+/// How long after its time-out a call may still be done.
+const ARRIVES: SignedDuration = SignedDuration::from_secs(2);
 /// How often a call that meets somebody else's edit is sent.
 const CONFLICT_ATTEMPTS: u32 = 3;
 /// How often what is left is planned anew after part of it was there already or gone.
@@ -74,6 +76,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             if applied.unfinished {
                 return (applied, verified);
             }
+            self.outwait(&applied).await;
             verified = self.verify(run, kind, plan, applied.error.is_none()).await;
             if applied.met_others && verified.left.is_empty() {
                 // What refused the call may be newer than what is shown.
@@ -94,6 +97,19 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             }
         }
         (applied, verified)
+    }
+
+    /// Waits until what nobody answered can't be done any more: it would be after the claim was
+    /// given up.
+    async fn outwait(&self, applied: &Applied) {
+        let now = self.clock.now();
+        let ends = applied.unheard.iter().map(|call| call.at);
+        let rest = ends
+            .max()
+            .map_or(SignedDuration::ZERO, |end| end.duration_since(now));
+        if rest.is_positive() {
+            self.clock.sleep(rest.unsigned_abs()).await;
+        }
     }
 
     async fn apply(&self, run: &Run, steps: &[Step], claim: &Claim, applied: &mut Applied) {
@@ -136,7 +152,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                             applied.unheard.push(OwnCall {
                                 operation: step.call.event_name(),
                                 request_id: None,
-                                at: at + ATTEMPT_NEEDS,
+                                at: at + ARRIVES,
                             });
                         }
                         ErrorClass::Conflict if attempts < CONFLICT_ATTEMPTS => {}

@@ -68,7 +68,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     }
 
     /// What is known beside what is remembered: some of this run's changes, its own writes, and what
-    /// another invocation has claimed: its changes, and what of its plan stands already.
+    /// an invocation left behind that died: its changes, and what of its plan stands already.
     pub(crate) fn beside(
         &self,
         run: &Run,
@@ -80,7 +80,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let claim = looked.known.claim.as_ref();
         let held = claim.and_then(|c| c.held.as_ref());
         let mut beside = Vec::new();
-        if let Some(held) = held.filter(|h| h.nonce != run.nonce) {
+        let now = self.clock.now();
+        let held = held.filter(|h| h.nonce != run.nonce && h.lease <= now);
+        if let Some(held) = held {
             let causes = held.records.iter().filter_map(|r| match &r.cause {
                 Cause::Change(change) => Some(change),
                 Cause::Undo { .. } | Cause::Sweep { .. } => None,

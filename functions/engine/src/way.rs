@@ -129,6 +129,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             return Attempt::Ended(all(&run.items, &Disposition::Done));
         };
         let (mut ends, mut fresh, pending) = self.sort(run, &looked);
+        let claim = looked.known.claim.as_ref();
+        let held = claim.and_then(|c| c.held.as_ref());
+        let is_at_work = held.is_some_and(|h| h.nonce != run.nonce && looked_at < h.lease);
+        if is_at_work && !fresh.is_empty() {
+            // What it writes isn't known yet, and neither is what stood before these changes.
+            return Attempt::Again("another invocation is at it".to_owned());
+        }
         let exemptions = self.exemptions(&looked);
         let protected = looked.protected.clone();
         let now = Circumstances {

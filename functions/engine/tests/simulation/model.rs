@@ -167,23 +167,24 @@ fn statements(state: &State) -> Vec<String> {
     let log = &state.aws.log;
     let mut wrong = Vec::new();
     let told = is_told(state, |_| true);
-    // What stood before each put, as the log tells it.
-    let mut now: BTreeSet<String> = TRUSTED.map(str::to_owned).into();
+    // What stood before each put: one that changes nothing leaves nothing in the log.
+    let stood = |at: Us| {
+        let mut now: BTreeSet<String> = TRUSTED.map(str::to_owned).into();
+        for write in log.iter().filter(|w| w.at < at) {
+            if write.before.is_some() {
+                now.remove(&write.element);
+            }
+            if write.after.is_some() {
+                now.insert(write.element.clone());
+            }
+        }
+        now
+    };
     let mut puts: Vec<(usize, Us, BTreeSet<String>, BTreeSet<String>)> = Vec::new();
-    for write in log {
-        if let By::Person(n) = write.by
-            && puts.last().is_none_or(|(m, ..)| *m != n)
-        {
-            let What::Put(who) = &state.scenario.edits[n].what else {
-                continue;
-            };
-            puts.push((n, write.at, now.clone(), who.iter().cloned().collect()));
-        }
-        if write.before.is_some() {
-            now.remove(&write.element);
-        }
-        if write.after.is_some() {
-            now.insert(write.element.clone());
+    for (n, edit) in state.scenario.edits.iter().enumerate() {
+        if let (What::Put(who), true) = (&edit.what, state.aws.events.contains_key(&n)) {
+            let at = us(edit.at);
+            puts.push((n, at, stood(at), who.iter().cloned().collect()));
         }
     }
     if live.contains(ANYBODY) {
