@@ -161,6 +161,26 @@ impl SeenChange {
         found.cloned()
     }
 
+    /// It found something as another change had made it.
+    fn took_from(&self, kind: &dyn Kind, maker: &Self) -> bool {
+        let Effect::Edited(touches) = &self.effect else {
+            return false;
+        };
+        touches.iter().any(|touch| {
+            let (Target::Key(key), Before::Was(was)) = (&touch.target, &touch.before) else {
+                return false;
+            };
+            touch.facets.iter().any(|facet| {
+                let path = ElementPath {
+                    facet: facet.clone(),
+                    key: key.clone(),
+                };
+                let made = maker.touch(kind, &path).and_then(|t| t.after);
+                made.is_some_and(|m| kind.substance(facet, &m) == kind.substance(facet, was))
+            })
+        })
+    }
+
     fn touches(&self, kind: &dyn Kind, path: &ElementPath) -> bool {
         self.replaced(&path.facet) || self.touch(kind, path).is_some()
     }
@@ -426,10 +446,19 @@ impl History {
             Effect::Created(image) => self.made(change.time, image.as_ref()),
             Effect::Edited(_) | Effect::Replaced(_) => {
                 let superseded = is_anothers || change.is_superseded(kind, live);
-                // Of one second's changes, the one that stands came last.
+                let superseded = superseded && !change.is_own();
+                let stands = !superseded && !change.is_superseded(kind, live);
+                // Of one second's changes, the one that stands came last; what Undrift took away
+                // was there before.
+                let took = |c: &SeenChange| change.is_own() && change.took_from(kind, c);
+                let knew = self
+                    .changes
+                    .iter()
+                    .rposition(|c| c.time == change.time && took(c));
                 let earlier =
-                    |c: &SeenChange| c.time < change.time || (!superseded && c.time == change.time);
+                    |c: &SeenChange| c.time < change.time || (stands && c.time == change.time);
                 let later = self.changes.partition_point(earlier);
+                let later = later.max(knew.map_or(0, |at| at + 1));
                 let change = SeenChange {
                     superseded,
                     ..change.clone()

@@ -13,7 +13,7 @@ use undrift_core::record::{Outcome, OutcomeKind, Record};
 use crate::apply::Applied;
 use crate::close::{Draft, left_alone, unacted_outcome};
 use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, Release, Switch};
-use crate::verify::{SKEW, Verified, was_sent};
+use crate::verify::{SKEW, Verified, second, was_sent};
 use crate::way::{Attempt, Run, all};
 use crate::{Disposition, Engine, LEASE_MARGIN};
 
@@ -144,8 +144,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             // Whoever did something there since has seen it without what was to be put back.
             let is_over_by_now = |write: &Write| {
                 let mends = write.from.is_some() && write.by != WriteBy::GiveBack;
+                let done = looked.is_some_and(|looked| {
+                    history.is_own_since(draft.kind, &write.path, second(looked))
+                });
                 let since = looked.map_or(Timestamp::MAX, |looked| looked + SKEW);
-                !mends && history.is_others_since(draft.kind, &write.path, since)
+                // What stands although it was done is a newer change's, and judged by its event.
+                done || !mends && history.is_others_since(draft.kind, &write.path, since)
             };
             let own = held.plan.writes.iter().filter(|w| !is_over_by_now(w));
             for write in own.filter(|_| !held.records.iter().any(is_over)) {

@@ -24,7 +24,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         taken_over: bool,
     ) -> Outcome {
         let plan = record.plan.clone().unwrap_or_default();
-        let unfulfilled = left(draft.kind, &plan, verified.seen.as_ref());
+        // Where nothing was sent, the first look tells as much as the last.
+        let first = Some(draft.live).filter(|_| applied.sent.is_empty() && !verified.gone);
+        let unfulfilled = left(draft.kind, &plan, verified.seen.as_ref().or(first));
         let count = plan.writes.len();
         let sent = |path: &ElementPath| applied.wrote.contains(path);
         let ours = plan.writes.iter().any(|w| sent(&w.path));

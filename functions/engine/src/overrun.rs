@@ -67,6 +67,27 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         Ok(found)
     }
 
+    /// The changes of an invocation that died, whose work is taken over.
+    pub(crate) fn left_behind(&self, run: &Run, held: &Held) -> Vec<SeenChange> {
+        let mut changes = Vec::new();
+        let causes = held.records.iter().filter_map(|r| match &r.cause {
+            Cause::Change(change) => Some(change),
+            Cause::Undo { .. } | Cause::Sweep { .. } => None,
+        });
+        for change in causes.filter(|c| run.items.iter().all(|i| i.change.id != c.id)) {
+            // What its kind can't read was said when it was claimed.
+            let routed = route(change, self.kinds).unwrap_or_default().into_iter();
+            let here = routed.filter(|r| r.kind == run.resource.kind);
+            let here = here.filter(|r| match &r.resource {
+                Lookup::Id(id) => *id == run.resource.id,
+                Lookup::Name(_) => true,
+            });
+            let seen = |r: Routed| SeenChange::new(change.id.clone(), change.time, r.effect);
+            changes.extend(here.map(seen));
+        }
+        changes
+    }
+
     /// What is known beside what is remembered: some of this run's changes, its own writes, and what
     /// an invocation left behind that died: its changes, and what of its plan stands already.
     pub(crate) fn beside(
@@ -83,23 +104,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let now = self.clock.now();
         let held = held.filter(|h| h.nonce != run.nonce && h.lease <= now);
         if let Some(held) = held {
-            let causes = held.records.iter().filter_map(|r| match &r.cause {
-                Cause::Change(change) => Some(change),
-                Cause::Undo { .. } | Cause::Sweep { .. } => None,
-            });
-            for change in causes.filter(|c| run.items.iter().all(|i| i.change.id != c.id)) {
-                // What its kind can't read was said when it was claimed.
-                let routed = route(change, self.kinds).unwrap_or_default().into_iter();
-                let here = routed.filter(|r| r.kind == run.resource.kind);
-                let here = here.filter(|r| match &r.resource {
-                    Lookup::Id(id) => *id == run.resource.id,
-                    Lookup::Name(_) => true,
-                });
-                let seen = |r: Routed| SeenChange::new(change.id.clone(), change.time, r.effect);
-                beside.extend(here.map(seen));
-            }
+            beside.extend(self.left_behind(run, held));
             let newest = beside.iter().map(|c| c.time).max();
-            beside.extend(standing(kind, live, held, newest));
+            let known = &looked.known.observed.history;
+            beside.extend(standing(kind, live, held, (known, newest)));
         }
         if !run.own.is_empty() || held.is_some() {
             let items: Vec<Item> = run.items.iter().filter(|i| wanted(i)).cloned().collect();
@@ -115,11 +123,14 @@ fn standing(
     kind: &dyn Kind,
     live: &Image,
     held: &Held,
-    newest: Option<Timestamp>,
+    (known, newest): (&History, Option<Timestamp>),
 ) -> Option<SeenChange> {
     let looked = held.records.iter().filter_map(|r| r.stages.looked).min()?;
     let writes = held.plan.writes.iter();
-    let writes = writes.filter(|w| stands(kind, live, &w.path, w.to.as_ref()));
+    let writes = writes.filter(|w| {
+        let is_told = known.is_own_since(kind, &w.path, second(looked));
+        stands(kind, live, &w.path, w.to.as_ref()) && !is_told
+    });
     let touches: Vec<Touch> = writes.map(Write::touch).collect();
     let event = EventId::parse(&format!("{OWN}{}", held.nonce)).ok()?;
     let time = second(looked).max(newest.unwrap_or(Timestamp::MIN));

@@ -14,7 +14,8 @@ use crate::claim::Work;
 use crate::close::Draft;
 use crate::outcome::{bystander, put_back, undone};
 use crate::port::{
-    CallError, Claim, Clock, Close, Cloud, Held, Journal, RECENT_CALLS, Release, Switch,
+    CallError, Claim, Clock, Close, Closed, Cloud, Held, Journal, JournalError, Observed,
+    RECENT_CALLS, Release, Switch,
 };
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine};
@@ -252,7 +253,59 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         ));
         keep(run, draft, &verified, &mut close);
         close.release = Some(Release::of(&run.nonce, free));
-        self.put(run, close, std::mem::take(ends)).await
+        let is_outrun = match self.remember(run, draft, &verified, &mut close).await {
+            Ok(is_outrun) => is_outrun,
+            Err(e) => {
+                tracing::error!(resource = %run.resource, error = %e, "what was written could not be remembered; the messages come again");
+                let retry = Disposition::retry(PENDING_AGAIN, e.to_string());
+                return Attempt::Ended(crate::way::all(&run.items, &retry));
+            }
+        };
+        let ends = std::mem::take(ends);
+        match self.put(run, close, ends.clone()).await {
+            // Others judged meanwhile, and didn't know what was being written.
+            Attempt::Ended(closed) if is_outrun && closed == ends => {
+                Attempt::Again("somebody else remembered something".to_owned())
+            }
+            end => end,
+        }
+    }
+}
+
+impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
+    /// Remembers what was written before the claim is given up: whoever comes next is to know it.
+    /// True: others had remembered something meanwhile.
+    async fn remember(
+        &self,
+        run: &Run,
+        draft: &Draft<'_>,
+        verified: &Verified,
+        close: &mut Close,
+    ) -> Result<bool, JournalError> {
+        let mut is_outrun = false;
+        while close.observed.is_some() && self.clock.now() < run.deadline {
+            let first = Close {
+                observed: close.observed.take(),
+                ..Close::of(run.resource.clone())
+            };
+            if self.journal.close(&first).await? == Closed::Whole {
+                break;
+            }
+            is_outrun = true;
+            let known = self.journal.know(&run.resource, &[]).await?.observed;
+            let mut changes = self.seen(&run.items, draft.looked);
+            changes.extend(run.own.iter().cloned());
+            let history = match (&verified.seen, verified.seen_at) {
+                (Some(seen), Some(at)) => known.history.follow(draft.kind, seen, at, &changes),
+                _ => Some(known.history.with(draft.kind, draft.live, &changes)),
+            };
+            close.observed = history.map(|history| Observed {
+                history,
+                version: known.version + 1,
+                accounted: known.accounted,
+            });
+        }
+        Ok(is_outrun)
     }
 }
 
