@@ -191,7 +191,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             match record.outcome.kind {
                 OutcomeKind::Reverted => {
                     let taken = record.plan.iter().filter(|_| taken_over(&record));
-                    found.extend(taken.flat_map(|p| p.writes.clone()));
+                    let taken = taken.flat_map(|p| p.writes.clone());
+                    found.extend(taken.filter(|w| is_found(draft, &record, &verified, w)));
                     record.stages.applied = waited.or(applied.at);
                     record.stages.verified = verified.at;
                 }
@@ -307,6 +308,17 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
         Ok(is_outrun)
     }
+}
+
+/// A dead invocation's write is seen done, and no event has told it yet.
+fn is_found(draft: &Draft<'_>, record: &Record, verified: &Verified, write: &Write) -> bool {
+    let looked = record.stages.looked.map(second);
+    let told = |at| {
+        let history = draft.history();
+        history.is_own_since(draft.kind, &write.path, at)
+    };
+    let seen = verified.seen.as_ref();
+    seen.is_some_and(|image| fulfilled(draft.kind, image, write)) && !looked.is_some_and(told)
 }
 
 /// AWS refused its calls, not only a look.

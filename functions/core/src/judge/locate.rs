@@ -192,13 +192,12 @@ impl<'t> Chain<'t> {
             .filter(|l| l.index != last.index)
             .filter_map(|l| l.touch.after.clone())
             .collect();
-        let (time, touch, added) = match self.added {
-            Some(added) => (first.0, first.1.clone(), Some(added.clone())),
-            None => {
-                let row = history.unhandled(kind, &self.path, first);
-                between.extend(row.between);
-                (row.time, row.first, row.added)
-            }
+        let (time, touch, added) = if let Some(added) = self.added {
+            (first.0, first.1.clone(), Some(added.clone()))
+        } else {
+            let row = history.unhandled(kind, &self.path, first);
+            between.extend(row.between);
+            (row.time, row.first, row.added)
         };
         let taken = match (&last.touch.before, made) {
             (Before::Was(e), None) => Some(e),

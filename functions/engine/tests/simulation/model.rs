@@ -305,7 +305,6 @@ fn bystanders(state: &State) -> Vec<String> {
 
 /// One closed record for each change; what it says is so.
 fn records(state: &State) -> Vec<String> {
-    let log = &state.aws.log;
     let mut wrong = Vec::new();
     if state.table.claim.as_ref().is_some_and(|c| c.held.is_some()) {
         wrong.push("a claim is held for ever".to_owned());
@@ -347,7 +346,7 @@ fn records(state: &State) -> Vec<String> {
                             .is_some()
                     });
                 let back = is_taken_back(state, *n);
-                wrong.extend(truth(log, *n, (kind, elsewhere, back)));
+                wrong.extend(truth(state, *n, (kind, elsewhere, back)));
             }
             None => {}
         }
@@ -357,10 +356,11 @@ fn records(state: &State) -> Vec<String> {
 
 /// A record says that it was reverted where it was, and only there.
 fn truth(
-    log: &[Written],
+    state: &State,
     n: usize,
     (kind, elsewhere, back): (OutcomeKind, bool, bool),
 ) -> Option<String> {
+    let log = &state.aws.log;
     let own = |w: &&Written| w.by == By::Person(n);
     let mut reverts = Vec::new();
     for (index, made) in log.iter().enumerate().filter(|(_, w)| own(w)) {
@@ -368,10 +368,14 @@ fn truth(
         if let Some(next) = later.clone().find(|w| w.element == made.element)
             && matches!(next.by, By::Undrift { .. })
         {
-            let again = later.clone().any(|w| {
-                let near = w.at - next.at < MEET * 10 && w.at >= next.at;
-                matches!(w.by, By::Person(_)) && near && w.element == made.element
-            });
+            let near = |at: Us| at - next.at < MEET * 10 && at >= next.at;
+            let mut later = later.clone();
+            let again = later
+                .any(|w| matches!(w.by, By::Person(_)) && near(w.at) && w.element == made.element);
+            // A document that is put says something of all that is in it and isn't.
+            let mut edits = state.scenario.edits.iter();
+            let put = edits.any(|e| matches!(e.what, What::Put(_)) && near(us(e.at)));
+            let again = again || put;
             let bad = made.after.as_deref().is_some_and(is_bad);
             reverts.push((bad, again));
         }
