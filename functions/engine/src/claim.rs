@@ -139,11 +139,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let is_undo = |r: &Record| matches!(r.cause, undrift_core::record::Cause::Undo { .. });
             // What was sent and isn't visible yet is looked at again, never sent again.
             let is_over = |r: &Record| is_undo(r) || was_sent(r).is_some();
-            let looked = held.records.iter().filter_map(|r| r.stages.looked).min();
             let history = draft.history();
             // Whoever did something there since has seen it without what was to be put back.
             let is_over_by_now = |write: &Write| {
                 let mends = write.from.is_some() && write.by != WriteBy::GiveBack;
+                let looked = looked_for(held, write);
                 let done = looked.is_some_and(|looked| {
                     history.is_own_since(draft.kind, &write.path, second(looked))
                 });
@@ -271,6 +271,16 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             Attempt::Ended(all(&run.items, &retry))
         })
     }
+}
+
+/// When a claimed write's element was looked at.
+fn looked_for(held: &Held, write: &Write) -> Option<Timestamp> {
+    let is_its = |r: &&Record| {
+        let mut writes = r.plan.iter().flat_map(|p| &p.writes);
+        writes.any(|w| w.path == write.path)
+    };
+    let records = held.records.iter().filter(is_its);
+    records.filter_map(|r| r.stages.looked).max()
 }
 
 /// An element still stands as a write found it, in all that is judged: a description may change.
