@@ -88,19 +88,19 @@ pub(super) fn overrun(
                     let facet = &path.facet;
                     own.until.is_none() && is_wrong(kind, resource, live, one.effect, facet, now)
                 };
-                let mut own = own.iter();
-                if others.iter().all(|(at, _)| *at == time)
-                    && own.any(|own| {
-                        is_written_over(kind, live, &path, (touch, before), own) && !meant(own)
-                    })
-                {
-                    all.push(Overrun {
-                        index,
-                        path,
-                        made: touch.after.clone(),
-                        certain: others.is_empty(),
-                    });
+                if !others.iter().all(|(at, _)| *at == time) {
+                    continue;
                 }
+                let over = own.iter().copied().find(|own| {
+                    is_written_over(kind, live, &path, (touch, before), own) && !meant(own)
+                });
+                let Some(over) = over else { continue };
+                all.push(Overrun {
+                    index,
+                    path,
+                    made: touch.after.clone(),
+                    certain: others.is_empty() && is_as_left(kind, live, facet, before, over),
+                });
             }
         }
     }
@@ -193,6 +193,26 @@ fn is_written_over(
     let mut planned = planned.peekable();
     let is_written = kind.is_whole(&path.facet) && planned.peek().is_some();
     is_written && planned.all(is_left) && same(stands, was)
+}
+
+/// A document that is written as a whole is in all of it what Undrift's own call left: nobody whose
+/// event is still on its way has put another since.
+fn is_as_left(
+    kind: &dyn Kind,
+    live: &Image,
+    facet: &FacetName,
+    before: &Standing,
+    own: &SeenChange,
+) -> bool {
+    let Some((stood, _)) = before.get(facet).filter(|_| kind.is_whole(facet)) else {
+        return true;
+    };
+    let of = |image: &Image| {
+        let elements = image.facets.get(facet).into_iter().flatten();
+        let elements = elements.map(|(key, e)| (key.clone(), kind.substance(facet, e)));
+        elements.collect::<Vec<_>>()
+    };
+    of(live) == of(&after(kind, stood, &own.effect))
 }
 
 /// The plan, and whether it is to be carried out, with what was written over given back, but for
