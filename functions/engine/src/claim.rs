@@ -12,8 +12,9 @@ use undrift_core::record::{Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
 use crate::close::{Draft, left_alone, unacted_outcome};
+use crate::own::{SKEW, second};
 use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, Release, Switch};
-use crate::verify::{SKEW, Verified, second, was_sent};
+use crate::verify::{Verified, was_sent};
 use crate::way::{Attempt, Run, all};
 use crate::{Disposition, Engine, LEASE_MARGIN};
 

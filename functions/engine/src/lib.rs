@@ -13,6 +13,7 @@ mod gone;
 pub mod look;
 mod outcome;
 mod overrun;
+mod own;
 pub mod port;
 mod settle;
 mod sort;

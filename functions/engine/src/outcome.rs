@@ -10,8 +10,9 @@ use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 use crate::Engine;
 use crate::apply::Applied;
 use crate::close::Draft;
+use crate::own::second;
 use crate::port::{Clock, Cloud, ErrorClass, Journal, Switch};
-use crate::verify::{Verified, left, second};
+use crate::verify::{Verified, left};
 
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     /// The outcome of a record whose elements were to be put back.

@@ -11,8 +11,9 @@ use undrift_core::route::{Routed, route};
 use undrift_core::weigh::{BESIDE, Noticed, is_overrun};
 
 use crate::look::Looked;
+use crate::own::second;
 use crate::port::{Clock, Cloud, Held, Journal, JournalError, Switch};
-use crate::verify::{LAG, second};
+use crate::verify::LAG;
 use crate::way::Run;
 use crate::{Engine, Item};
 

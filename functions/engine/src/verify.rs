@@ -3,27 +3,24 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use undrift_core::kind::{Effect, ElementPath, Image, Kind};
-use undrift_core::name::EventId;
-use undrift_core::observe::{History, OWN, SeenChange};
-use undrift_core::plan::{Plan, Write, fulfilled};
+use undrift_core::kind::{ElementPath, Image, Kind};
+use undrift_core::observe::History;
+use undrift_core::plan::{Plan, fulfilled};
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
 use crate::claim::Work;
 use crate::close::Draft;
 use crate::outcome::{bystander, put_back, undone};
+use crate::own::{is_found, keep, own_change, second};
 use crate::port::{
-    CallError, Claim, Clock, Close, Closed, Cloud, Held, Journal, JournalError, Observed,
-    RECENT_CALLS, Release, Switch,
+    CallError, Claim, Clock, Close, Cloud, Held, Journal, RECENT_CALLS, Release, Switch,
 };
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine};
 
 /// How long reads may lag behind our own writes before the record is left pending.
 pub(crate) const LAG: SignedDuration = SignedDuration::from_secs(2);
-/// How far a function's clock may be from AWS's.
-pub(crate) const SKEW: SignedDuration = SignedDuration::from_millis(500);
 /// How long after its calls a record may stay pending.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// When what AWS refused is tried again.
@@ -273,54 +270,6 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     }
 }
 
-impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
-    /// Remembers what was written before the claim is given up: whoever comes next is to know it.
-    /// True: others had remembered something meanwhile.
-    async fn remember(
-        &self,
-        run: &Run,
-        draft: &Draft<'_>,
-        verified: &Verified,
-        close: &mut Close,
-    ) -> Result<bool, JournalError> {
-        let mut is_outrun = false;
-        while close.observed.is_some() && self.clock.now() < run.deadline {
-            let first = Close {
-                observed: close.observed.take(),
-                ..Close::of(run.resource.clone())
-            };
-            if self.journal.close(&first).await? == Closed::Whole {
-                break;
-            }
-            is_outrun = true;
-            let known = self.journal.know(&run.resource, &[]).await?.observed;
-            let mut changes = self.seen(&run.items, draft.looked);
-            changes.extend(run.own.iter().cloned());
-            let history = match (&verified.seen, verified.seen_at) {
-                (Some(seen), Some(at)) => known.history.follow(draft.kind, seen, at, &changes),
-                _ => Some(known.history.with(draft.kind, draft.live, &changes)),
-            };
-            close.observed = history.map(|history| Observed {
-                history,
-                version: known.version + 1,
-                accounted: known.accounted,
-            });
-        }
-        Ok(is_outrun)
-    }
-}
-
-/// A dead invocation's write is seen done, and no event has told it yet.
-fn is_found(draft: &Draft<'_>, record: &Record, verified: &Verified, write: &Write) -> bool {
-    let looked = record.stages.looked.map(second);
-    let told = |at| {
-        let history = draft.history();
-        history.is_own_since(draft.kind, &write.path, at)
-    };
-    let seen = verified.seen.as_ref();
-    seen.is_some_and(|image| fulfilled(draft.kind, image, write)) && !looked.is_some_and(told)
-}
-
 /// AWS refused its calls, not only a look.
 fn is_blocked(record: &Record) -> bool {
     record.outcome.kind == OutcomeKind::Blocked && !record.is_unseen()
@@ -353,64 +302,10 @@ fn at_last(
     Outcome::new(OutcomeKind::Failed, NEVER_SEEN)
 }
 
-/// The images to keep after our own writes.
-fn keep(run: &Run, draft: &Draft<'_>, verified: &Verified, close: &mut Close) {
-    let known = &draft.looked.known.observed.history;
-    let mut history = draft.observed.clone();
-    if let (Some(seen), Some(at)) = (&verified.seen, verified.seen_at) {
-        let before = history.as_ref().unwrap_or(known);
-        if let Some(next) = before.follow(draft.kind, seen, at, &run.own) {
-            history = Some(next);
-        }
-        if undrift_core::plan::holds(draft.kind, &run.resource, seen, draft.now) {
-            close.baseline = crate::close::baseline(seen, draft.looked);
-        }
-    } else if !run.own.is_empty() {
-        // Nobody could look, and all the same nothing of before stands any more.
-        let before = history.as_ref().unwrap_or(known);
-        history = Some(before.with(draft.kind, draft.live, &run.own));
-    }
-    close.observed = crate::close::remembered(draft.looked, history);
-}
-
 pub(crate) fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<ElementPath> {
     plan.writes
         .iter()
         .filter(|w| seen.is_none_or(|image| !fulfilled(kind, image, w)))
         .map(|w| w.path.clone())
         .collect()
-}
-
-/// The earliest second of AWS's in which it may have been.
-pub(crate) fn second(moment: Timestamp) -> Timestamp {
-    let second = (moment - SKEW).as_second();
-    Timestamp::from_second(second).unwrap_or(moment)
-}
-
-/// Our own writes as a change: its event may come late, or never. It is dated by the second in which
-/// the first call was sent, or the one before, as AWS's clock may have it. What an interrupted invocation wrote is found done, and was by the time
-/// it was looked at.
-fn own_change(
-    run: &Run,
-    newest: Option<Timestamp>,
-    (plan, found): (&Plan, &[Write]),
-    applied: &Applied,
-    verified: &Verified,
-) -> Option<SeenChange> {
-    let looked = verified.at.filter(|_| !found.is_empty());
-    let until = applied.at.or(looked)?;
-    let began = applied.began.unwrap_or(until).min(until);
-    // What was known before it was sent was done before.
-    let known = newest.unwrap_or(Timestamp::MIN);
-    let at = second(began).max(known);
-    let wrote = |w: &&Write| applied.wrote.contains(&w.path);
-    let before = found.iter().filter(|w| !wrote(w));
-    let written = plan.writes.iter().filter(wrote).chain(before);
-    let touches = written.map(Write::touch);
-    let event = EventId::parse(&format!("{OWN}{}", run.nonce)).ok()?;
-    let change = SeenChange::new(event, at, Effect::Edited(touches.collect()));
-    Some(SeenChange {
-        until: Some(until + SKEW),
-        ..change
-    })
 }

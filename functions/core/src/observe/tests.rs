@@ -6,9 +6,9 @@ use serde_json::json;
 use super::*;
 use crate::change::Change;
 use crate::kind::{
-    Before, ElementKey, KindError, KindEvents, ResourceRef, Right, Step, Touch, Touched,
+    Before, ElementKey, KindError, KindEvents, ResourceRef, Right, Step, Target, Touch, Touched,
 };
-use crate::name::KindId;
+use crate::name::{EventId, KindId};
 
 /// A kind whose elements are `{"v": …}`.
 struct Plain;
