@@ -317,9 +317,9 @@ impl History {
         match &change.effect {
             Effect::Created(image) => self.made(change.time, image.as_ref()),
             Effect::Edited(_) | Effect::Replaced(_) => {
-                let superseded = is_anothers || change.is_superseded(kind, live);
-                let superseded = superseded && !change.is_own();
-                let stands = !superseded && !change.is_superseded(kind, live);
+                let altered = change.is_superseded(kind, live);
+                let superseded = !change.is_own() && (is_anothers || altered);
+                let stands = !superseded && !altered;
                 // Of one second's changes, the one that stands came last; what Undrift took away
                 // was there before.
                 let took = |c: &SeenChange| change.is_own() && change.took_from(kind, c);

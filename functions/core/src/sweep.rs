@@ -188,8 +188,14 @@ fn since(kind: &dyn Kind, path: &ElementPath, live: &Element, history: &History)
     }
 }
 
-const MADE: u8 = 1;
-const TOOK: u8 = 2;
+/// What a change has to do with an element that stands; of one second, later ones came last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Other,
+    Made,
+    /// Undrift took it away as it stands now.
+    Took,
+}
 
 /// The changes that made an element what it is, newest first: what they made and a later one took
 /// away again is another story.
@@ -205,23 +211,25 @@ fn makers(kind: &dyn Kind, wrong: &Wrong, history: &History, seen: &[SeenChange]
     let known = known.filter(|c| c.time >= from);
     let same = |e: &Element| substance(e) == substance(live);
     // Those of one second come in any order: one of them made it; what Undrift took away was there.
-    let mut touched: Vec<(&SeenChange, u8)> = known
+    let mut touched: Vec<(&SeenChange, Part)> = known
         .filter_map(|change| {
             let touch = change.touch(kind, path)?;
             let knew = matches!(&touch.before, Before::Was(e) if same(e));
             let made = touch.after.as_ref().is_some_and(same);
             Some((
                 change,
-                if made {
-                    MADE
-                } else {
-                    u8::from(change.is_own() && knew) * TOOK
+                match (made, change.is_own() && knew) {
+                    (true, _) => Part::Made,
+                    (false, true) => Part::Took,
+                    (false, false) => Part::Other,
                 },
             ))
         })
         .collect();
     touched.sort_by_key(|(change, what)| std::cmp::Reverse((change.time, *what)));
-    let made = touched.into_iter().take_while(|(_, what)| *what == MADE);
+    let made = touched
+        .into_iter()
+        .take_while(|(_, what)| *what == Part::Made);
     made.map(|(change, _)| change.event.clone()).collect()
 }
 

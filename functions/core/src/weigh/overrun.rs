@@ -5,8 +5,7 @@ use jiff::SignedDuration;
 
 use crate::decide::Circumstances;
 use crate::kind::{
-    Before, Effect, Element, ElementKey, ElementPath, FacetName, Image, Kind, ResourceRef, Target,
-    Touch,
+    Before, Effect, Element, ElementPath, FacetName, Image, Kind, ResourceRef, Target, Touch,
 };
 use crate::observe::{History, SeenChange, after};
 use crate::plan::{Plan, Write, WriteBy, evidence, keep_right};
@@ -61,7 +60,7 @@ pub(super) fn overrun(
         let since: Vec<&SeenChange> = since.filter(|c| c.event != one.change.id).collect();
         let is_beside = |c: &&SeenChange| c.is_own() && c.time.duration_since(time) <= BESIDE;
         let own: Vec<&SeenChange> = since.iter().copied().filter(is_beside).collect();
-        let own = without_twins(&own);
+        let own = each_once(&own);
         if own.is_empty() {
             continue;
         }
@@ -108,7 +107,7 @@ pub(super) fn overrun(
 }
 
 /// Undrift's own changes, each once: as it remembers them, or else as their events tell them.
-fn without_twins<'c>(own: &[&'c SeenChange]) -> Vec<&'c SeenChange> {
+fn each_once<'c>(own: &[&'c SeenChange]) -> Vec<&'c SeenChange> {
     let is_told = |c: &SeenChange| c.until.is_none();
     let remembered = own.iter().filter(|c| !is_told(c));
     let is_twin = |c: &&&SeenChange| {
@@ -152,15 +151,9 @@ fn is_written_over(
         // Its event tells all that it wrote: that is still what stands, as it was before.
         Effect::Replaced(by) => {
             let facet = &path.facet;
-            let is = |image: &Image| -> Option<Vec<(ElementKey, Element)>> {
-                let all = image.facets.get(facet)?.iter();
-                Some(
-                    all.map(|(k, e)| (k.clone(), kind.substance(facet, e)))
-                        .collect(),
-                )
-            };
             let was = before.get(facet).map(|(stood, _)| stood.get(path));
-            return is(by).is_some() && is(by) == is(live) && was.is_some_and(|w| same(stands, w));
+            let is_left = by.facets.contains_key(facet) && is_alike(kind, facet, by, live);
+            return is_left && was.is_some_and(|w| same(stands, w));
         }
         Effect::Created(_) | Effect::Deleted | Effect::Unclear(_) => return false,
     };
@@ -207,12 +200,17 @@ fn is_as_left(
     let Some((stood, _)) = before.get(facet).filter(|_| kind.is_whole(facet)) else {
         return true;
     };
+    is_alike(kind, facet, live, &after(kind, stood, &own.effect))
+}
+
+/// Two images have the same elements in a facet.
+fn is_alike(kind: &dyn Kind, facet: &FacetName, one: &Image, other: &Image) -> bool {
     let of = |image: &Image| {
         let elements = image.facets.get(facet).into_iter().flatten();
         let elements = elements.map(|(key, e)| (key.clone(), kind.substance(facet, e)));
         elements.collect::<Vec<_>>()
     };
-    of(live) == of(&after(kind, stood, &own.effect))
+    of(one) == of(other)
 }
 
 /// The plan, and whether it is to be carried out, with what was written over given back, but for
