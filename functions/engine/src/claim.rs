@@ -79,7 +79,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         };
         // A claim that is given up unused still holds what a crash had left open in it.
         let unused = Claim {
-            held: draft.leftover(now).cloned(),
+            held: draft.looked.leftover(now).cloned(),
             ..claim.clone()
         };
         if let Some(end) = self.refused(run, &draft, &work, spent, &unused).await {
@@ -134,7 +134,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             .clone()
             .filter(|_| draft.scales.act)
             .unwrap_or_default();
-        let leftover = draft.leftover(self.clock.now());
+        let leftover = draft.looked.leftover(self.clock.now());
         if let Some(held) = leftover {
             // An undo that was cut off is asked for again, by a person: never finished by us.
             let is_undo = |r: &Record| matches!(r.cause, undrift_core::record::Cause::Undo { .. });

@@ -13,7 +13,7 @@ use undrift_core::sweep::{SWEPT, mark};
 use undrift_core::weigh::{Scales, Weighed};
 
 use crate::look::Looked;
-use crate::port::{Accounted, Clock, Close, Closed, Cloud, Held, Journal, Observed, Switch};
+use crate::port::{Accounted, Clock, Close, Closed, Cloud, Journal, Observed, Switch};
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine, Item};
 
@@ -36,12 +36,6 @@ pub(crate) struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    /// What a crashed invocation left behind: its lease is over.
-    pub(crate) fn leftover(&self, now: Timestamp) -> Option<&Held> {
-        let held = self.looked.known.claim.as_ref()?.held.as_ref()?;
-        (held.lease <= now).then_some(held)
-    }
-
     /// What is remembered, with this look's changes.
     pub(crate) fn history(&self) -> &History {
         let known = &self.looked.known.observed.history;
@@ -50,7 +44,7 @@ impl Draft<'_> {
 
     /// Something is to be written to the resource, or somebody's unfinished work closed.
     pub(crate) fn must_claim(&self, now: Timestamp) -> bool {
-        self.scales.act || (self.leftover(now).is_some() && !self.looked.paused)
+        self.scales.act || (self.looked.leftover(now).is_some() && !self.looked.paused)
     }
 }
 

@@ -107,7 +107,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             }
         }
         if let Some(claim) = &looked.known.claim
-            && let Some(held) = claim.held.as_ref().filter(|h| h.lease <= looked_at)
+            && let Some(held) = looked.leftover(looked_at)
         {
             // What a crash left open ends here too.
             for record in &held.records {

@@ -1,12 +1,15 @@
 //! Round 1: live state beside what is known, in parallel.
 
 use futures_util::future::join3;
+use jiff::Timestamp;
 use undrift_core::decide::protected;
 use undrift_core::kind::ResourceRef;
 use undrift_core::record::{ChangeKey, OutcomeKind, Record};
 
 use crate::Engine;
-use crate::port::{CallError, Clock, Cloud, Journal, JournalError, Known, OwnCall, Seen, Switch};
+use crate::port::{
+    CallError, Clock, Cloud, Held, Journal, JournalError, Known, OwnCall, Seen, Switch,
+};
 
 /// What round 1 gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +22,14 @@ pub struct Looked {
     pub paused: bool,
     /// Why only a person may change it back, where that is so.
     pub protected: Option<String>,
+}
+
+impl Looked {
+    /// What an invocation left open that died: its lease is over.
+    pub(crate) fn leftover(&self, now: Timestamp) -> Option<&Held> {
+        let held = self.known.claim.as_ref()?.held.as_ref()?;
+        (held.lease <= now).then_some(held)
+    }
 }
 
 /// Why round 1 gave nothing.

@@ -99,11 +99,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         looked: &Looked,
         wanted: impl Fn(&Item) -> bool,
     ) -> Vec<SeenChange> {
-        let claim = looked.known.claim.as_ref();
-        let held = claim.and_then(|c| c.held.as_ref());
         let mut beside = Vec::new();
-        let now = self.clock.now();
-        let held = held.filter(|h| h.nonce != run.nonce && h.lease <= now);
+        let held = looked.leftover(self.clock.now());
         if let Some(held) = held {
             beside.extend(self.left_behind(run, held));
             let newest = beside.iter().map(|c| c.time).max();

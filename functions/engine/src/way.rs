@@ -232,10 +232,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         looked: &Looked,
     ) -> Option<History> {
         let mut changes = self.seen(&run.items, looked);
-        let claim = looked.known.claim.as_ref();
-        let held = claim.and_then(|c| c.held.as_ref());
-        let now = self.clock.now();
-        let dead = held.filter(|h| h.nonce != run.nonce && h.lease <= now);
+        let dead = looked.leftover(self.clock.now());
         changes.extend(dead.iter().flat_map(|held| self.left_behind(run, held)));
         changes.extend(run.own.iter().cloned());
         let history = &looked.known.observed.history;
