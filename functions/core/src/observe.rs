@@ -96,6 +96,8 @@ pub(crate) struct Unhandled {
     pub(crate) added: Option<Touch>,
     /// What stood since, newest first.
     pub(crate) between: Vec<Element>,
+    /// What another change of the very second had made of it, where that one had its judgement.
+    pub(crate) beside: Option<Touch>,
 }
 
 impl History {
@@ -144,20 +146,30 @@ impl History {
     }
 
     /// The changes in a row that replaced an element and that nobody has judged, up to a given
-    /// one.
+    /// one. That one may be known to be the last of its second.
     pub(crate) fn unhandled(
         &self,
         kind: &dyn Kind,
         path: &ElementPath,
         (time, touch): (Timestamp, &Touch),
+        is_last: bool,
     ) -> Unhandled {
         let mut row = Unhandled {
             time,
             first: touch.clone(),
             added: None,
             between: Vec::new(),
+            beside: None,
         };
-        let earlier = self.changes.iter().rev().filter(|c| c.time < time);
+        let is_before = |c: &SeenChange| {
+            let beside = |made: &Element| {
+                let other = c.touch(kind, path);
+                other.is_some_and(|t| is_other(kind, path, &t, made))
+            };
+            let is_beside = is_last && !c.is_own() && c.time == time;
+            c.time < time || is_beside && touch.after.as_ref().is_some_and(beside)
+        };
+        let earlier = self.changes.iter().rev().filter(|c| is_before(c));
         for change in earlier {
             if row.first.before == Before::Absent {
                 break;
@@ -169,6 +181,8 @@ impl History {
                 continue;
             };
             if !change.superseded || touch.after.is_none() {
+                let is_beside = change.time == time && row.time == time;
+                row.beside = is_beside.then_some(touch);
                 break;
             }
             row.between.extend(touch.after.clone());
@@ -188,11 +202,29 @@ impl History {
             .any(|c| !c.is_own() && c.touches(kind, path))
     }
 
-    /// Undrift did something to an element since a moment.
+    /// One of Undrift's invocations did something to an element since a moment: as it remembers that
+    /// itself, or as an event tells it that is of no other invocation's calls.
     #[must_use]
-    pub fn is_own_since(&self, kind: &dyn Kind, path: &ElementPath, since: Timestamp) -> bool {
-        self.since(since)
-            .any(|c| c.is_own() && c.touches(kind, path))
+    pub fn is_done_by(
+        &self,
+        kind: &dyn Kind,
+        path: &ElementPath,
+        since: Timestamp,
+        invocations: &[&str],
+    ) -> bool {
+        let is_its = |c: &SeenChange| {
+            let nonce = c.event.as_str().strip_prefix(OWN);
+            nonce.is_some_and(|n| invocations.contains(&n))
+        };
+        let touching = |c: &&SeenChange| c.is_own() && c.touches(kind, path);
+        let all = self.changes.iter().filter(touching);
+        let others = all.filter(|c| c.until.is_some() && !is_its(c));
+        let told = |c: &SeenChange| {
+            let during = |o: &&SeenChange| o.time <= c.time && c.time <= o.latest();
+            c.until.is_none() && !others.clone().any(|o| during(&o))
+        };
+        let mut own = self.since(since).filter(touching);
+        own.any(|c| is_its(c) || told(c))
     }
 
     /// When the newest change was that is known.
@@ -309,17 +341,18 @@ impl History {
     }
 
     fn see(&mut self, kind: &dyn Kind, change: &SeenChange, live: &Image) {
+        let is_anothers = self.is_anothers(kind, change, live);
         if let Some(known) = self.changes.iter_mut().find(|c| c.event == change.event) {
-            known.superseded &= change.is_superseded(kind, live);
+            let altered = change.is_superseded(kind, live);
+            known.superseded = !change.is_own() && (is_anothers || altered);
             return;
         }
-        let is_anothers = self.is_anothers(kind, change, live);
         match &change.effect {
             Effect::Created(image) => self.made(change.time, image.as_ref()),
             Effect::Edited(_) | Effect::Replaced(_) => {
                 let altered = change.is_superseded(kind, live);
                 let superseded = !change.is_own() && (is_anothers || altered);
-                let stands = !superseded && !altered;
+                let stands = !superseded && !altered && change.is_all(kind, live);
                 // Of one second's changes, the one that stands came last; what Undrift took away
                 // was there before.
                 let took = |c: &SeenChange| change.is_own() && change.took_from(kind, c);

@@ -37,6 +37,8 @@ pub(crate) struct Applied {
     pub(crate) error: Option<CallError>,
     /// At least one call found its work done by somebody else.
     pub(crate) met_others: bool,
+    /// A call found its work done, by an attempt of its own that nobody answered or by somebody else.
+    unsure: bool,
     /// Time ran out with calls unsent.
     pub(crate) unfinished: bool,
     /// Attempts that nobody answered: they may have been done, or be done yet.
@@ -71,7 +73,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let mut steps = plan.steps.clone();
         let mut verified = Verified::default();
         for _ in 0..PASSES {
-            applied.met_others = false;
+            (applied.met_others, applied.unsure) = (false, false);
             self.apply(run, &steps, claim, &mut applied).await;
             if applied.unfinished {
                 return (applied, verified);
@@ -84,7 +86,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 verified = self.verify(run, kind, plan, applied.error.is_none()).await;
             }
             let Some(seen) = &verified.seen else { break };
-            if verified.left.is_empty() || applied.error.is_some() || !applied.met_others {
+            let is_whole = !applied.met_others && !applied.unsure;
+            if verified.left.is_empty() || applied.error.is_some() || is_whole {
                 break;
             }
             let mut todo = plan.clone();
@@ -130,6 +133,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 let is_so =
                     |e: &CallError| matches!(e.class, ErrorClass::Missing | ErrorClass::Already);
                 if perhaps_done && result.as_ref().is_err_and(is_so) {
+                    applied.unsure = true;
                     result = Ok(crate::port::Sent { request_id: None });
                 }
                 match result {

@@ -8,10 +8,10 @@ use undrift_core::decide::Decision;
 use undrift_core::kind::{Element, Image, Kind};
 use undrift_core::plan::{Plan, Write, WriteBy, stands};
 use undrift_core::policy::Severity;
-use undrift_core::record::{Outcome, OutcomeKind, Record};
+use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
-use crate::close::{Draft, left_alone, unacted_outcome};
+use crate::close::{Draft, is_recorded, left_alone, unacted_outcome};
 use crate::own::{SKEW, second};
 use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, Release, Switch};
 use crate::verify::{Verified, was_sent};
@@ -39,17 +39,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             Err(why) => return Attempt::Again(why),
         };
         let before = draft.looked.known.claim.as_ref();
-        let claim = Claim {
-            resource: run.resource.clone(),
-            epoch: before.map_or(1, |c| c.epoch + 1),
-            held: Some(Held {
-                nonce: run.nonce.clone(),
-                lease: run.deadline + LEASE_MARGIN,
-                plan: work.plan.clone(),
-                records: work.records.iter().map(|(r, _)| r.clone()).collect(),
-            }),
-            recent: before.map(|c| c.recent.clone()).unwrap_or_default(),
-        };
+        let records = work.records.iter().map(|(r, _)| r.clone()).collect();
+        let lease = run.deadline + LEASE_MARGIN;
+        let held = self.held(run, &draft, lease, (work.plan.clone(), records));
+        let claim = Claim::after(before, &run.resource, held);
         let caps = caps(&draft);
         let second_look = async {
             if work.plan.commutes() {
@@ -126,6 +119,23 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         .await
     }
 
+    pub(crate) fn held(
+        &self,
+        run: &Run,
+        draft: &Draft<'_>,
+        lease: Timestamp,
+        (plan, records): (Plan, Vec<Record>),
+    ) -> Held {
+        Held {
+            nonce: run.nonce.clone(),
+            inherited: draft.looked.inherited(draft.looked_at),
+            knew: self.knew(run, draft),
+            lease,
+            plan,
+            records,
+        }
+    }
+
     /// Merges what is to be done now with what a crash left undone.
     fn work(&self, run: &Run, draft: &Draft<'_>) -> Result<Work, String> {
         let mut plan = draft
@@ -137,7 +147,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let leftover = draft.looked.leftover(self.clock.now());
         if let Some(held) = leftover {
             // An undo that was cut off is asked for again, by a person: never finished by us.
-            let is_undo = |r: &Record| matches!(r.cause, undrift_core::record::Cause::Undo { .. });
+            let is_undo = |r: &Record| matches!(r.cause, Cause::Undo { .. });
             // What was sent and isn't visible yet is looked at again, never sent again.
             let is_over = |r: &Record| is_undo(r) || was_sent(r).is_some();
             let history = draft.history();
@@ -146,9 +156,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 let mends = write.from.is_some() && write.by != WriteBy::GiveBack;
                 let looked = looked_for(held, write);
                 let done = looked.is_some_and(|looked| {
-                    history.is_own_since(draft.kind, &write.path, second(looked))
+                    history.is_done_by(draft.kind, &write.path, second(looked), &held.holders())
                 });
                 let since = looked.map_or(Timestamp::MAX, |looked| looked + SKEW);
+                let is_given = write.by == WriteBy::GiveBack;
+                if is_given && is_more_known(held, write, draft) {
+                    return true;
+                }
                 // What stands although it was done is a newer change's, and judged by its event.
                 done || !mends && history.is_others_since(draft.kind, &write.path, since)
             };
@@ -183,9 +197,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             .items
             .iter()
             .zip(&draft.scales.changes)
-            .filter(|(_, weighed)| !weighed.assessments.is_empty() || !weighed.overrun.is_empty())
+            .filter(|(item, weighed)| is_recorded(item, weighed))
             .map(|(item, weighed)| {
-                let acts = weighed.decision == Decision::Act || !weighed.overrun.is_empty();
+                let gives_back = !weighed.overrun.is_empty() && !weighed.own.is_empty();
+                let acts = weighed.decision == Decision::Act || gives_back;
                 let outcome = if acts {
                     Outcome::new(OutcomeKind::Pending, "claimed")
                 } else {
@@ -196,7 +211,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     record.plan = Some(plan.only(&weighed.own));
                     record.left_alone = left_alone(draft.kind, draft.live, &plan);
                 }
-                (record, Some(item.index))
+                (record, item.index)
             })
             .collect();
         if let Some(held) = leftover {
@@ -205,7 +220,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     .items
                     .iter()
                     .find(|i| i.key == record.key)
-                    .map(|i| i.index);
+                    .and_then(|i| i.index);
                 records.push((record.clone(), index));
             }
         }
@@ -274,13 +289,30 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     }
 }
 
+/// Of an element that is given back a newer change is known.
+fn is_more_known(held: &Held, write: &Write, draft: &Draft<'_>) -> bool {
+    let causes = held.records.iter().filter_map(|r| match &r.cause {
+        Cause::Change(change) if has(r, write) => Some((&change.id, change.time)),
+        _ => None,
+    });
+    let newest = causes.max_by_key(|(_, time)| *time);
+    newest.is_some_and(|(id, since)| {
+        let mut others = draft.history().changes.iter();
+        others.any(|c| {
+            let is_later = !c.is_own() && c.time >= since && c.event != *id;
+            is_later && c.touches(draft.kind, &write.path)
+        })
+    })
+}
+
+fn has(record: &Record, write: &Write) -> bool {
+    let mut writes = record.plan.iter().flat_map(|p| &p.writes);
+    writes.any(|w| w.path == write.path)
+}
+
 /// When a claimed write's element was looked at.
 fn looked_for(held: &Held, write: &Write) -> Option<Timestamp> {
-    let is_its = |r: &&Record| {
-        let mut writes = r.plan.iter().flat_map(|p| &p.writes);
-        writes.any(|w| w.path == write.path)
-    };
-    let records = held.records.iter().filter(is_its);
+    let records = held.records.iter().filter(|r| has(r, write));
     records.filter_map(|r| r.stages.looked).max()
 }
 

@@ -58,8 +58,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     ) -> Attempt {
         let mut close = Close::of(run.resource.clone());
         for (item, weighed) in draft.items.iter().zip(&draft.scales.changes) {
-            ends.push((item.index, Disposition::Done));
-            if weighed.assessments.is_empty() && weighed.overrun.is_empty() {
+            ends.extend(item.index.map(|i| (i, Disposition::Done)));
+            if !is_recorded(item, weighed) {
                 continue;
             }
             let mut record = self.record_unacted(run, item, weighed, &draft);
@@ -159,6 +159,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         record.stages.decided = Some(draft.decided_at);
         record
     }
+}
+
+/// A change gets a record: a policy judged it, or something is to be said of it besides. One that has
+/// its end already keeps it, unless there is something new.
+pub(crate) fn is_recorded(item: &Item, weighed: &Weighed) -> bool {
+    let is_judged = item.index.is_some() && !weighed.assessments.is_empty();
+    is_judged || !weighed.overrun.is_empty() || weighed.decision == Decision::Act
 }
 
 /// How a change ends on which nothing is done.

@@ -90,13 +90,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let age = looked_at.duration_since(item.change.time);
             let judged = self.bundle.listening(&item.change).next().is_some();
             if judged && age < self.settles_after && item.effect != Effect::Deleted {
-                ends.push((
-                    item.index,
-                    self.young(age, "the resource isn't visible yet"),
-                ));
+                let end = self.young(age, "the resource isn't visible yet");
+                ends.extend(item.index.map(|i| (i, end)));
                 continue;
             }
-            ends.push((item.index, Disposition::Done));
+            ends.extend(item.index.map(|i| (i, Disposition::Done)));
             if judged {
                 let outcome = Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
                 let mut record = self.bare(run, item, Some(looked), outcome);

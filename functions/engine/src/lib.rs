@@ -99,8 +99,9 @@ pub struct Engine<'k, C, J, S, T> {
 /// One change's part in the work on a resource.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
-    /// Its place among the changes that were handed in.
-    index: usize,
+    /// Its place among the changes that were handed in; none: it has its end already, and was found
+    /// to be asked once more.
+    index: Option<usize>,
     change: Change,
     effect: Effect,
     key: ChangeKey,
@@ -210,7 +211,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 resource: resource.clone(),
             };
             let item = Item {
-                index,
+                index: Some(index),
                 change: change.clone(),
                 effect: routed.effect,
                 key,

@@ -30,6 +30,13 @@ impl Looked {
         let held = self.known.claim.as_ref()?.held.as_ref()?;
         (held.lease <= now).then_some(held)
     }
+
+    /// The words of the dead whose work is taken over.
+    pub(crate) fn inherited(&self, now: Timestamp) -> Vec<String> {
+        let holders = self.leftover(now).map(Held::holders);
+        let holders = holders.into_iter().flatten();
+        holders.map(str::to_owned).collect()
+    }
 }
 
 /// Why round 1 gave nothing.

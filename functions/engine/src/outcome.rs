@@ -79,10 +79,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
         let looked = record.stages.looked.map_or(Timestamp::MAX, second);
         let known = draft.history();
-        let is_ours = |w: &Write| known.is_own_since(draft.kind, &w.path, looked);
+        let by = draft.looked.inherited(draft.looked_at);
+        let by: Vec<&str> = by.iter().map(String::as_str).collect();
+        let is_ours = |w: &Write| known.is_done_by(draft.kind, &w.path, looked, &by);
         let is_others = |path: &ElementPath| known.is_others_since(draft.kind, path, looked);
         let ours = ours || plan.writes.iter().any(is_ours);
-        if taken_over && ours && unfulfilled.iter().all(is_others) {
+        let is_theirs = unfulfilled.iter().all(is_others) || !unfulfilled.iter().any(sent);
+        if taken_over && ours && is_theirs {
             if is_given_back(&plan) {
                 let why = "Undrift wrote over it in the moment it was made; somebody else changed it since";
                 return Outcome::new(OutcomeKind::Conflict, why);

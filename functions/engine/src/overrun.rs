@@ -17,6 +17,14 @@ use crate::verify::LAG;
 use crate::way::Run;
 use crate::{Engine, Item};
 
+/// What others did that a run wrote over.
+pub(crate) enum Overran {
+    /// Each with its record.
+    Closed(Vec<(Item, Record)>),
+    /// Whoever judged it is still to write its record.
+    Unwritten,
+}
+
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     /// Changes that others judged and closed while this run wrote, and that it wrote over: theirs
     /// was right when they looked.
@@ -26,19 +34,26 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         kind: &dyn Kind,
         looked: &Looked,
         now: Circumstances<'_>,
-    ) -> Result<Vec<(Item, Record)>, JournalError> {
-        let (Some(began), Some(live)) = (run.own.first().map(|c| c.time), &looked.seen.image)
-        else {
-            return Ok(Vec::new());
+    ) -> Result<Overran, JournalError> {
+        let Some(live) = &looked.seen.image else {
+            return Ok(Overran::Closed(Vec::new()));
         };
         let known = &looked.known.observed.history;
+        let claim = looked.known.claim.as_ref();
+        // A call's event asks it once more: whoever made the call may have died since.
+        let is_told = run.items.iter().any(|i| self.is_own(i, claim));
+        let told = known.changes.iter().filter(|_| is_told);
+        let own: Vec<&SeenChange> = run.own.iter().chain(told).filter(|c| c.is_own()).collect();
+        let unaware = |seen: &SeenChange| {
+            let mut own = own.iter().filter(|c| c.until.is_some());
+            own.any(|c| seen.time >= c.time - BESIDE && !c.knew.contains(&seen.event))
+        };
         let beside = self.beside(run, kind, live, looked, |_| true);
         let history = &known.with(kind, live, &beside);
-        let mut found = Vec::new();
+        let (mut found, mut unwritten) = (Vec::new(), false);
         for seen in &history.changes {
             let is_here = run.items.iter().any(|i| i.change.id == seen.event);
-            let is_near = seen.time >= began - BESIDE;
-            if seen.is_own() || is_here || !is_near {
+            if seen.is_own() || is_here || !unaware(seen) {
                 continue;
             }
             let key = ChangeKey {
@@ -46,6 +61,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 resource: run.resource.clone(),
             };
             let Some(record) = self.journal.record(&key).await? else {
+                let first = run.items.first().filter(|_| !run.own.is_empty());
+                if let Some(mut item) = first.cloned() {
+                    (item.change.id, item.change.time) = (seen.event.clone(), seen.time);
+                    item.effect.clone_from(&seen.effect);
+                    let one = [item.occurred()];
+                    unwritten |= is_overrun(kind, &run.resource, live, &one, history, now);
+                }
                 continue;
             };
             let (Cause::Change(change), OutcomeKind::Left | OutcomeKind::ClosedByOthers) =
@@ -54,7 +76,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 continue;
             };
             let item = Item {
-                index: usize::MAX,
+                index: None,
                 change: (**change).clone(),
                 effect: seen.effect.clone(),
                 key,
@@ -65,7 +87,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 found.push((item, record));
             }
         }
-        Ok(found)
+        Ok(if unwritten {
+            Overran::Unwritten
+        } else {
+            Overran::Closed(found)
+        })
     }
 
     /// The changes of an invocation that died, whose work is taken over.
@@ -124,10 +150,17 @@ fn standing(
     (known, newest): (&History, Option<Timestamp>),
 ) -> Option<SeenChange> {
     let looked = held.records.iter().filter_map(|r| r.stages.looked).min()?;
+    let is_so = |w: &Write| stands(kind, live, &w.path, w.to.as_ref());
+    // What is written as a whole was written if all of it stands.
+    let with_it = |w: &Write| {
+        let others = held.plan.writes.iter();
+        let mut others = others.filter(|o| o.path.facet == w.path.facet);
+        !kind.is_whole(&w.path.facet) || others.all(is_so)
+    };
     let writes = held.plan.writes.iter();
     let writes = writes.filter(|w| {
-        let is_told = known.is_own_since(kind, &w.path, second(looked));
-        stands(kind, live, &w.path, w.to.as_ref()) && !is_told
+        let is_told = known.is_done_by(kind, &w.path, second(looked), &held.holders());
+        is_so(w) && with_it(w) && !is_told
     });
     let touches: Vec<Touch> = writes.map(Write::touch).collect();
     let event = EventId::parse(&format!("{OWN}{}", held.nonce)).ok()?;
@@ -135,6 +168,7 @@ fn standing(
     let change = SeenChange::new(event, time, Effect::Edited(touches.clone()));
     (!touches.is_empty()).then_some(SeenChange {
         until: Some(held.lease),
+        knew: held.knew.clone(),
         ..change
     })
 }

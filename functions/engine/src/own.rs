@@ -1,11 +1,14 @@
 //! What Undrift wrote itself, as it is remembered.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use undrift_core::kind::Effect;
 use undrift_core::name::EventId;
 use undrift_core::observe::{OWN, SeenChange};
 use undrift_core::plan::{Plan, Write, fulfilled};
 use undrift_core::record::Record;
+use undrift_core::weigh::BESIDE;
 
 use crate::Engine;
 use crate::apply::Applied;
@@ -17,6 +20,22 @@ use crate::way::Run;
 /// How far a function's clock may be from AWS's.
 pub(crate) const SKEW: SignedDuration = SignedDuration::from_millis(500);
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
+    /// The changes of these moments that are known to whoever decides now.
+    pub(crate) fn knew(&self, run: &Run, draft: &Draft<'_>) -> Vec<EventId> {
+        let known = &draft.looked.known.observed.history;
+        let lately = draft.looked_at - BESIDE - SKEW;
+        let known = known.changes.iter();
+        let known = known.filter(|c| !c.is_own() && c.time >= lately);
+        let known = known.map(|c| c.event.clone());
+        let items = draft.items.iter().chain(&run.items);
+        let items = items.map(|i| i.change.id.clone());
+        let dead = draft.looked.leftover(draft.looked_at).into_iter();
+        let dead = dead.flat_map(|held| self.left_behind(run, held));
+        let dead = dead.map(|c| c.event);
+        let all: BTreeSet<EventId> = known.chain(items).chain(dead).collect();
+        all.into_iter().collect()
+    }
+
     /// Remembers what was written before the claim is given up: whoever comes next is to know it.
     /// True: others had remembered something meanwhile.
     pub(crate) async fn remember(
@@ -62,8 +81,10 @@ pub(crate) fn is_found(
 ) -> bool {
     let looked = record.stages.looked.map(second);
     let told = |at| {
+        let by = draft.looked.inherited(draft.looked_at);
+        let by: Vec<&str> = by.iter().map(String::as_str).collect();
         let history = draft.history();
-        history.is_own_since(draft.kind, &write.path, at)
+        history.is_done_by(draft.kind, &write.path, at, &by)
     };
     let seen = verified.seen.as_ref();
     seen.is_some_and(|image| fulfilled(draft.kind, image, write)) && !looked.is_some_and(told)
@@ -100,7 +121,7 @@ pub(crate) fn second(moment: Timestamp) -> Timestamp {
 /// invocation wrote is found done, and was by the time it was looked at.
 pub(crate) fn own_change(
     run: &Run,
-    newest: Option<Timestamp>,
+    (draft, knew): (&Draft<'_>, Vec<EventId>),
     (plan, found): (&Plan, &[Write]),
     applied: &Applied,
     verified: &Verified,
@@ -109,16 +130,20 @@ pub(crate) fn own_change(
     let until = applied.at.or(looked)?;
     let began = applied.began.unwrap_or(until).min(until);
     // What was known before it was sent was done before.
-    let known = newest.unwrap_or(Timestamp::MIN);
+    let known = draft.history().newest().unwrap_or(Timestamp::MIN);
     let at = second(began).max(known);
     let wrote = |w: &&Write| applied.wrote.contains(&w.path);
     let before = found.iter().filter(|w| !wrote(w));
     let written = plan.writes.iter().filter(wrote).chain(before);
     let touches = written.map(Write::touch);
+    let dead = draft.looked.leftover(draft.looked_at);
+    let dead = dead.filter(|_| !found.is_empty());
+    let knew = dead.map_or(knew, |held| held.knew.clone());
     let event = EventId::parse(&format!("{OWN}{}", run.nonce)).ok()?;
     let change = SeenChange::new(event, at, Effect::Edited(touches.collect()));
     Some(SeenChange {
         until: Some(until + SKEW),
+        knew,
         ..change
     })
 }

@@ -223,12 +223,27 @@ pub struct Claim {
 pub struct Held {
     /// The holder's word, of one invocation and resource.
     pub nonce: String,
+    /// The words of dead holders whose work it took over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inherited: Vec<String>,
+    /// The changes of that time that it knew when it planned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub knew: Vec<EventId>,
     /// After this it may be taken over.
     pub lease: Timestamp,
     /// The plan that is being carried out; its writes hold the pre-image of what is touched.
     pub plan: Plan,
     /// The records that it will close, as they stand before it.
     pub records: Vec<Record>,
+}
+
+impl Held {
+    /// Whoever wrote something of its plan: its holder, and those whose work that had taken over.
+    #[must_use]
+    pub fn holders(&self) -> Vec<&str> {
+        let inherited = self.inherited.iter().map(String::as_str);
+        inherited.chain([self.nonce.as_str()]).collect()
+    }
 }
 
 /// A call of our own that was sent.
@@ -264,6 +279,17 @@ impl OwnCall {
 pub const RECENT_CALLS: usize = 32;
 
 impl Claim {
+    /// The one that follows another, held.
+    #[must_use]
+    pub fn after(before: Option<&Self>, resource: &ResourceRef, held: Held) -> Self {
+        Self {
+            resource: resource.clone(),
+            epoch: before.map_or(1, |c| c.epoch + 1),
+            held: Some(held),
+            recent: before.map(|c| c.recent.clone()).unwrap_or_default(),
+        }
+    }
+
     /// The same, held by nobody.
     #[must_use]
     pub fn freed(&self) -> Self {

@@ -80,10 +80,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         for ((item, invisible), untold) in fresh.into_iter().zip(invisible).zip(untold) {
             if untold {
                 let why = "what was there before may be told yet";
-                back.push((item.index, self.young(age(&item), why)));
+                let end = self.young(age(&item), why);
+                back.extend(item.index.map(|i| (i, end)));
             } else if invisible && is_young(&item) {
                 let why = "the change isn't visible yet";
-                back.push((item.index, self.young(age(&item), why)));
+                let end = self.young(age(&item), why);
+                back.extend(item.index.map(|i| (i, end)));
             } else {
                 closed_by_others.push(invisible);
                 kept.push(item);

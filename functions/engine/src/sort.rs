@@ -25,14 +25,14 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         for item in &run.items {
             match looked.known.records.get(&item.key) {
                 Some(record) if record.outcome.kind == OutcomeKind::Pending => {
-                    pending.push((item.index, record.clone()));
+                    pending.extend(item.index.map(|i| (i, record.clone())));
                     continue;
                 }
                 // Nobody could look at it then, or AWS refused the calls: it is judged now, and that
                 // is its next revision.
                 Some(r) if r.is_unseen() || r.outcome.kind == OutcomeKind::Blocked => {}
                 Some(_) => {
-                    ends.push((item.index, Disposition::Done));
+                    ends.extend(item.index.map(|i| (i, Disposition::Done)));
                     continue;
                 }
                 None => {}
@@ -45,16 +45,16 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                         held.lease.duration_since(now),
                         "another invocation is at it",
                     );
-                    ends.push((item.index, wait));
+                    ends.extend(item.index.map(|i| (i, wait)));
                 } else if looked.paused {
                     let wait = Disposition::retry(PAUSED_AGAIN, "Undrift is paused");
-                    ends.push((item.index, wait));
+                    ends.extend(item.index.map(|i| (i, wait)));
                 }
                 // Otherwise whoever takes over the lease closes its record.
                 continue;
             }
             if self.is_over(item, looked) || self.is_own(item, claim) {
-                ends.push((item.index, Disposition::Done));
+                ends.extend(item.index.map(|i| (i, Disposition::Done)));
                 continue;
             }
             if self.is_by_our_role(item) {
@@ -96,7 +96,7 @@ pub(crate) fn without_twins(items: Vec<Item>) -> (Vec<Item>, Vec<(usize, usize)>
     let mut twins = Vec::new();
     for item in items {
         match once.iter().find(|i| i.key == item.key) {
-            Some(twin) => twins.push((item.index, twin.index)),
+            Some(twin) => twins.extend(item.index.zip(twin.index)),
             None => once.push(item),
         }
     }

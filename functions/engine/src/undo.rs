@@ -135,17 +135,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         record.stages.looked = Some(now);
         record.stages.decided = Some(self.clock.now());
         record.left_alone = crate::close::left_alone(kind, live, &plan);
-        let claim = Claim {
-            resource: run.resource.clone(),
-            epoch: before.map_or(1, |c| c.epoch + 1),
-            held: Some(Held {
-                nonce: run.nonce.clone(),
-                lease: deadline + LEASE_MARGIN,
-                plan: plan.clone(),
-                records: vec![record.clone()],
-            }),
-            recent: before.map(|c| c.recent.clone()).unwrap_or_default(),
+        let held = Held {
+            nonce: run.nonce.clone(),
+            inherited: Vec::new(),
+            knew: Vec::new(),
+            lease: deadline + LEASE_MARGIN,
+            plan: plan.clone(),
+            records: vec![record.clone()],
         };
+        let claim = Claim::after(before, &run.resource, held);
         let (claimed, second) = join(
             self.journal.claim(&claim, before.map(|c| c.epoch), now),
             self.cloud.read(&run.resource),

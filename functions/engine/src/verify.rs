@@ -13,9 +13,7 @@ use crate::claim::Work;
 use crate::close::Draft;
 use crate::outcome::{bystander, put_back, undone};
 use crate::own::{is_found, keep, own_change, second};
-use crate::port::{
-    CallError, Claim, Clock, Close, Cloud, Held, Journal, RECENT_CALLS, Release, Switch,
-};
+use crate::port::{CallError, Claim, Clock, Close, Cloud, Journal, RECENT_CALLS, Release, Switch};
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine};
 
@@ -236,15 +234,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let surplus = free.recent.len().saturating_sub(RECENT_CALLS);
         free.recent.drain(..surplus);
         // No message comes again for these: the claim keeps them open until they are looked at.
-        free.held = (!waiting.is_empty()).then(|| Held {
-            nonce: run.nonce.clone(),
-            lease: self.clock.now() + PENDING_AGAIN,
-            plan: plan.clone(),
-            records: waiting,
-        });
+        let lease = self.clock.now() + PENDING_AGAIN;
+        let is_open = !waiting.is_empty();
+        free.held = is_open.then(|| self.held(run, draft, lease, (plan.clone(), waiting)));
+        let knew = self.knew(run, draft);
         run.own.extend(own_change(
             run,
-            draft.history().newest(),
+            (draft, knew),
             (&plan, &found),
             &applied,
             &verified,

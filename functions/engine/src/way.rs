@@ -12,7 +12,7 @@ use undrift_core::weigh::{Occurred, weigh};
 
 use crate::close::Draft;
 use crate::look::{LookError, Looked};
-use crate::overrun::is_stale;
+use crate::overrun::{Overran, is_stale};
 use crate::port::{Clock, Cloud, ErrorClass, Journal, Switch};
 use crate::settle::Settled;
 use crate::sort::{with_twins, without_twins};
@@ -132,7 +132,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let claim = looked.known.claim.as_ref();
         let held = claim.and_then(|c| c.held.as_ref());
         let is_at_work = held.is_some_and(|h| h.nonce != run.nonce && looked_at < h.lease);
-        if is_at_work && !fresh.is_empty() {
+        let is_told = run.items.iter().any(|i| self.is_own(i, claim));
+        if is_at_work && (is_told || !fresh.is_empty()) {
             // What it writes isn't known yet, and neither is what stood before these changes.
             return Attempt::Again("another invocation is at it".to_owned());
         }
@@ -146,7 +147,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             now: looked_at,
         };
         match self.overrun(run, kind, &looked, now).await {
-            Ok(more) => {
+            Ok(Overran::Unwritten) => {
+                return Attempt::Again("what was written over has no record yet".to_owned());
+            }
+            Ok(Overran::Closed(more)) => {
                 for (item, record) in more {
                     looked.known.records.insert(item.key.clone(), record);
                     fresh.push(item);
@@ -213,6 +217,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     /// What these items are to be remembered as.
     pub(crate) fn seen(&self, items: &[Item], looked: &Looked) -> Vec<SeenChange> {
         let claim = looked.known.claim.as_ref();
+        let known = &looked.known.observed.history;
+        // What has its judgement keeps what was seen of it then.
+        let is_judged = |item: &&Item| {
+            let record = looked.known.records.get(&item.key);
+            let is_over = record.is_some_and(|r| r.stages.closed.is_some() && !r.is_unseen());
+            is_over && known.changes.iter().any(|c| c.event == item.change.id)
+        };
         let seen = |item: &Item| {
             let own = self.is_own(item, claim);
             let own = own.then(|| EventId::parse(&format!("{OWN}{}", item.change.id)));
@@ -220,7 +231,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             let event = event.unwrap_or_else(|| item.change.id.clone());
             SeenChange::new(event, item.change.time, item.effect.clone())
         };
-        items.iter().map(seen).collect()
+        let unjudged = items.iter().filter(|i| !is_judged(i));
+        unjudged.map(seen).collect()
     }
 
     /// What is to be remembered after this look. Every event counts, also those that are not judged.
@@ -241,8 +253,6 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 }
 
 pub(crate) fn all(items: &[Item], disposition: &Disposition) -> Vec<(usize, Disposition)> {
-    items
-        .iter()
-        .map(|i| (i.index, disposition.clone()))
-        .collect()
+    let indexes = items.iter().filter_map(|i| i.index);
+    indexes.map(|i| (i, disposition.clone())).collect()
 }

@@ -283,10 +283,10 @@ fn unexpected(written: &Written, cell: &Cell, fault: Fault) -> Option<String> {
 }
 
 /// How the record must say it: where it could not be written, who comes next can't say what was
-/// sent.
+/// sent. Where what was done can't be remembered, its record isn't written either.
 fn told(place: &Place, fault: Fault) -> Told {
     match fault {
-        Fault::Denied(_) if place.name.of == "record" => Told::Found,
+        Fault::Denied(_) if matches!(place.name.of.as_str(), "record" | "observed") => Told::Found,
         _ => Told::Sent,
     }
 }

@@ -110,6 +110,7 @@ pub fn locate(
                 index,
                 time: *time,
                 touch,
+                anew: false,
             };
             match chains.iter_mut().find(|c| c.path == path) {
                 Some(chain) => chain.add(link),
@@ -136,6 +137,14 @@ struct Link<'t> {
     index: usize,
     time: Timestamp,
     touch: &'t Touch,
+    /// One before it had taken the element away.
+    anew: bool,
+}
+
+impl Link<'_> {
+    fn is_new(&self) -> bool {
+        self.anew || self.touch.before == Before::Absent
+    }
 }
 
 /// The touches of one element: the one that added it, the first that replaced it, all but the last,
@@ -150,8 +159,10 @@ struct Chain<'t> {
 }
 
 impl<'t> Chain<'t> {
-    fn add(&mut self, link: Link<'t>) {
-        if link.touch.before == Before::Absent {
+    fn add(&mut self, mut link: Link<'t>) {
+        let is_gone = |l: &Link<'_>| l.touch.after.is_none() && l.time < link.time;
+        link.anew = link.touch.after.is_some() && self.newest.iter().all(is_gone);
+        if link.is_new() {
             // It was made anew: what stood there before is another story.
             self.added = None;
             self.first = link;
@@ -160,7 +171,7 @@ impl<'t> Chain<'t> {
             return;
         }
         self.between.extend(self.newest.last().copied());
-        if self.first.touch.before == Before::Absent {
+        if self.first.is_new() {
             self.added = Some(self.first.touch);
             self.first = link;
         }
@@ -192,12 +203,20 @@ impl<'t> Chain<'t> {
             .filter(|l| l.index != last.index)
             .filter_map(|l| l.touch.after.clone())
             .collect();
-        let (time, touch, added) = if let Some(added) = self.added {
-            (first.0, first.1.clone(), Some(added.clone()))
+        let (time, touch, added, beside) = if self.first.anew {
+            let touch = Touch {
+                before: Before::Absent,
+                ..first.1.clone()
+            };
+            (first.0, touch, None, None)
+        } else if let Some(added) = self.added {
+            (first.0, first.1.clone(), Some(added.clone()), None)
         } else {
-            let row = history.unhandled(kind, &self.path, first);
+            // What stands as it was made was made so last in its second.
+            let is_last = is_now(&first.1.after);
+            let row = history.unhandled(kind, &self.path, first, is_last);
             between.extend(row.between);
-            (row.time, row.first, row.added)
+            (row.time, row.first, row.added, row.beside)
         };
         let taken = match (&last.touch.before, made) {
             (Before::Was(e), None) => Some(e),
@@ -218,7 +237,10 @@ impl<'t> Chain<'t> {
                     past.as_ref().is_some_and(|p| p.whole) && touch.before == Before::Unknown;
                 let known = was.is_some() || absent;
                 let from = past.filter(|_| known).map(|p| BeforeFrom::Image(p.as_of));
-                (known.then_some(was), from)
+                match beside {
+                    Some(beside) => (Some(beside.after), Some(BeforeFrom::Image(time))),
+                    None => (known.then_some(was), from),
+                }
             }
         };
         // What stands as it was made, although it was made something else since, is another's.

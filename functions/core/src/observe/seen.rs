@@ -19,6 +19,9 @@ pub struct SeenChange {
     /// are dated by their sending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// Of Undrift's own: the changes of that time that it knew when it called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub knew: Vec<EventId>,
     /// When it was looked at, a later change had altered what it made: nobody has judged it.
     #[serde(default)]
     pub superseded: bool,
@@ -42,6 +45,7 @@ impl SeenChange {
             time,
             effect,
             until: None,
+            knew: Vec::new(),
             superseded: false,
         }
     }
@@ -90,13 +94,27 @@ impl SeenChange {
         })
     }
 
-    pub(super) fn touches(&self, kind: &dyn Kind, path: &ElementPath) -> bool {
+    /// It did something to an element, or replaced the facet that it is in.
+    #[must_use]
+    pub fn touches(&self, kind: &dyn Kind, path: &ElementPath) -> bool {
         self.replaced(&path.facet) || self.touch(kind, path).is_some()
     }
 
     /// It replaced a facet as a whole.
     pub(crate) fn replaced(&self, facet: &FacetName) -> bool {
         matches!(&self.effect, Effect::Replaced(image) if image.facets.contains_key(facet))
+    }
+
+    /// An image has nothing else in the facets that it replaced.
+    pub(super) fn is_all(&self, kind: &dyn Kind, live: &Image) -> bool {
+        let Effect::Replaced(image) = &self.effect else {
+            return true;
+        };
+        image.facets.iter().all(|(facet, made)| {
+            let standing = live.facets.get(facet).into_iter().flatten();
+            let mut others = standing.filter(|(key, _)| !made.contains_key(*key));
+            others.all(|(_, e)| made.values().any(|m| kind.may_be(facet, m, e)))
+        })
     }
 
     /// Something that it made stands otherwise in an image.

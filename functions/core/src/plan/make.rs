@@ -41,7 +41,7 @@ pub fn plan(
     now: Circumstances<'_>,
 ) -> Result<Plan, NoPlan> {
     let mut writes = Vec::new();
-    let mut unknown = Vec::new();
+    let (mut unknown, mut between) = (Vec::new(), Vec::new());
     for (path, remedy) in &mend.wrong {
         let found = located.iter().find(|l| l.path == *path);
         let before = found.and_then(|l| l.before.clone());
@@ -68,6 +68,11 @@ pub fn plan(
             (None, Remedy::Restore) => match mend.set.get(path) {
                 Some(Some(stated)) => (Some(stated.clone()), WriteBy::Set),
                 Some(None) => continue,
+                // What stood between the changes may be a way back.
+                None if found.is_some_and(|l| !l.between.is_empty()) => {
+                    between.push(path.clone());
+                    (live.get(path).cloned(), WriteBy::Restore { image: None })
+                }
                 None => {
                     unknown.push(path.clone());
                     continue;
@@ -76,17 +81,14 @@ pub fn plan(
         };
         let from = live.get(path).cloned();
         // It is what it was: something beside it, that is put back, made it right.
-        if from.is_some() && from == to {
+        let in_a_row = found.is_some_and(|l| l.added || !l.between.is_empty());
+        if from.is_some() && from == to && !in_a_row {
             continue;
         }
         writes.push(Write::new(kind, path.clone(), from, to, by));
     }
-    if let Some(path) = unknown.first() {
-        let why = format!("neither the record nor a kept image shows {path} before the change");
-        return Err(NoPlan {
-            paths: unknown,
-            why: Why::BeforeUnknown(why),
-        });
+    if !unknown.is_empty() {
+        return Err(NoPlan::of_unknown(unknown));
     }
     let mut plan = Plan {
         writes,
@@ -94,6 +96,12 @@ pub fn plan(
     };
     plan.put_back(kind, resource, live, &mend.taken, now);
     plan.prefer_newer(kind, resource, live, located, now);
+    let is_as_before = |w: &&Write| between.contains(&w.path) && w.from == w.to;
+    let none = plan.writes.iter().filter(is_as_before);
+    let none: Vec<_> = none.map(|w| w.path.clone()).collect();
+    if !none.is_empty() {
+        return Err(NoPlan::of_unknown(none));
+    }
     plan.take_out_added(kind, resource, live, located, now);
     let desired = plan.desired(live);
     legal(kind, resource, live, &desired, mend, now)?;
@@ -116,6 +124,16 @@ pub struct NoPlan {
 }
 
 impl NoPlan {
+    fn of_unknown(paths: Vec<ElementPath>) -> Self {
+        let shown = paths.iter().map(ToString::to_string);
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let why = format!("neither the record nor a kept image shows {shown} before the change");
+        Self {
+            paths,
+            why: Why::BeforeUnknown(why),
+        }
+    }
+
     pub(super) fn of_all(mend: &Mend, why: String) -> Self {
         Self {
             paths: mend.wrong.keys().cloned().collect(),

@@ -60,7 +60,8 @@ pub(super) fn overrun(
         let since: Vec<&SeenChange> = since.filter(|c| c.event != one.change.id).collect();
         let is_beside = |c: &&SeenChange| c.is_own() && c.time.duration_since(time) <= BESIDE;
         let own: Vec<&SeenChange> = since.iter().copied().filter(is_beside).collect();
-        let own = each_once(&own);
+        let mut own = each_once(&own);
+        own.retain(|c| !c.knew.contains(&one.change.id));
         if own.is_empty() {
             continue;
         }

@@ -39,7 +39,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let event = event_id(&marks, since)?;
         let change = swept(event.clone(), resource, look.looked.seen.at)?;
         let item = Item {
-            index: 0,
+            index: None,
             effect: effect(look.kind, live, wrong.values().copied()),
             key: ChangeKey {
                 event,

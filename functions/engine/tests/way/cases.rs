@@ -184,6 +184,8 @@ async fn what_a_crash_left_open_is_taken_over_and_closed_once() {
         epoch: 7,
         held: Some(Held {
             nonce: "dead".into(),
+            inherited: Vec::new(),
+            knew: Vec::new(),
             lease: world.now() + SignedDuration::from_secs(5),
             plan: record.plan.clone().unwrap(),
             records: vec![open],

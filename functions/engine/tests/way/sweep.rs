@@ -362,6 +362,8 @@ async fn what_a_crash_left_behind_hides_nothing() {
         epoch: 1,
         held: Some(undrift_engine::port::Held {
             nonce: "n".into(),
+            inherited: Vec::new(),
+            knew: Vec::new(),
             lease: world.now() + SignedDuration::from_secs(10),
             plan: undrift_core::plan::Plan::default(),
             records: Vec::new(),

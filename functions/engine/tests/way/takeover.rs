@@ -29,6 +29,8 @@ pub(crate) async fn dead(
         epoch: 7,
         held: Some(Held {
             nonce: "dead".into(),
+            inherited: Vec::new(),
+            knew: Vec::new(),
             lease: world.now() - SignedDuration::from_secs(1),
             plan: open.plan.clone().unwrap(),
             records: vec![open.clone()],
@@ -271,6 +273,8 @@ async fn a_taken_over_record_says_what_happened() {
         epoch: 7,
         held: Some(Held {
             nonce: "dead".into(),
+            inherited: Vec::new(),
+            knew: Vec::new(),
             lease: world.now(),
             plan: open.plan.clone().unwrap(),
             records: vec![open],
