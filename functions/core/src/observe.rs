@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 pub use self::after::after;
 pub(crate) use self::after::of;
 use self::compare::{has_keys_of, has_texts_of, is_seen, is_written};
+pub(crate) use self::seen::each_once;
 pub use self::seen::{OWN, SeenChange};
 use crate::kind::{Before, Effect, Element, ElementPath, FacetName, Image, Kind, Touch};
+use crate::name::EventId;
 
 /// How many images are kept. The newest one serves; older ones serve events that come late.
 const IMAGES: usize = 3;
@@ -119,6 +121,16 @@ impl History {
             gapless: i.gapless,
         });
         let since = image.map_or(Timestamp::MIN, |i| i.since);
+        let as_of = image.map_or(Timestamp::MIN, |i| i.as_of);
+        // What Undrift wrote as a whole, and looked at after it, has nothing of before it.
+        let wrote = |c: &&SeenChange| {
+            let is_over = c.until.is_some_and(|until| until <= as_of);
+            is_over && c.is_own() && c.is_about(facet)
+        };
+        let whole = self.changes.iter().filter(wrote).map(|c| c.time).max();
+        let since = whole
+            .filter(|_| kind.is_whole(facet))
+            .map_or(since, |at| since.max(at));
         let changes = self.changes.iter();
         let is_before = |c: &&SeenChange| c.time < moment || (c.is_own() && c.time == moment);
         for change in changes.filter(|c| since <= c.time).filter(is_before) {
@@ -340,6 +352,14 @@ impl History {
         next.lean(kind)
     }
 
+    /// What Undrift did itself, each call once, without knowing of a change.
+    pub fn unaware<'h>(&'h self, of: &'h EventId) -> impl Iterator<Item = &'h SeenChange> {
+        let own = self.changes.iter().filter(|c| c.is_own());
+        each_once(&own.collect::<Vec<_>>())
+            .into_iter()
+            .filter(|c| !c.knew.contains(of))
+    }
+
     fn see(&mut self, kind: &dyn Kind, change: &SeenChange, live: &Image) {
         let is_anothers = self.is_anothers(kind, change, live);
         if let Some(known) = self.changes.iter_mut().find(|c| c.event == change.event) {
@@ -352,7 +372,8 @@ impl History {
             Effect::Edited(_) | Effect::Replaced(_) => {
                 let altered = change.is_superseded(kind, live);
                 let superseded = !change.is_own() && (is_anothers || altered);
-                let stands = !superseded && !altered && change.is_all(kind, live);
+                let is_last = !superseded && !altered && !change.superseded;
+                let stands = is_last && change.is_all(kind, live);
                 // Of one second's changes, the one that stands came last; what Undrift took away
                 // was there before.
                 let took = |c: &SeenChange| change.is_own() && change.took_from(kind, c);

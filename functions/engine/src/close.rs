@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::{Circumstances, Decision, Why};
 use undrift_core::judge::{Assessment, Verdict};
 use undrift_core::kind::{Before, Effect, ElementPath, Image, Kind, Target, Touch};
-use undrift_core::observe::{DatedImage, History};
+use undrift_core::observe::{DatedImage, History, SeenChange};
 use undrift_core::plan::{Plan, holds, stands};
 use undrift_core::record::{Cause, LeftAlone, Outcome, OutcomeKind, Record};
 use undrift_core::sweep::{SWEPT, mark};
@@ -268,17 +268,20 @@ fn proposed(plan: Option<&Plan>, weighed: &Weighed) -> Option<Plan> {
 /// later change: what was put back is then older than it should be, and a person must know.
 fn late(item: &Item, draft: &Draft<'_>) -> Option<Outcome> {
     let history = &draft.looked.known.observed.history;
-    if history.changes.iter().any(|c| c.event == item.change.id) {
-        return None;
-    }
     let touches = item
         .effect
         .touches_over(&replaced(item, draft.kind, history));
     let later = |own: bool, path: &ElementPath| {
-        history.changes.iter().any(|c| {
-            let since = c.time > item.change.time || (own && c.latest() >= item.change.time);
-            since && c.is_own() == own && c.touch(draft.kind, path).is_some()
-        })
+        let since = |c: &SeenChange| {
+            let is_later = c.time > item.change.time || (own && c.latest() >= item.change.time);
+            is_later && c.touch(draft.kind, path).is_some()
+        };
+        if own {
+            history.unaware(&item.change.id).any(since)
+        } else {
+            let mut others = history.changes.iter().filter(|c| !c.is_own());
+            others.any(since)
+        }
     };
     let was_there = |t: &&Touch| match t.before {
         Before::Existed | Before::Unknown => true,

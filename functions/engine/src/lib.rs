@@ -15,6 +15,7 @@ mod outcome;
 mod overrun;
 mod own;
 pub mod port;
+mod proposed;
 mod settle;
 mod sort;
 pub mod sweep;

@@ -8,11 +8,12 @@ use undrift_core::observe::{History, OWN, SeenChange};
 use undrift_core::plan::{Write, stands};
 use undrift_core::record::{Cause, ChangeKey, OutcomeKind, Record};
 use undrift_core::route::{Routed, route};
-use undrift_core::weigh::{BESIDE, Noticed, is_overrun};
+use undrift_core::weigh::{BESIDE, is_overrun};
 
 use crate::look::Looked;
 use crate::own::second;
 use crate::port::{Clock, Cloud, Held, Journal, JournalError, Switch};
+use crate::proposed::closed;
 use crate::verify::LAG;
 use crate::way::Run;
 use crate::{Engine, Item};
@@ -70,22 +71,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 }
                 continue;
             };
-            let (Cause::Change(change), OutcomeKind::Left | OutcomeKind::ClosedByOthers) =
-                (&record.cause, record.outcome.kind)
-            else {
-                continue;
-            };
-            let item = Item {
-                index: None,
-                change: (**change).clone(),
-                effect: seen.effect.clone(),
-                key,
-                noticed: Noticed::ByEvent,
-            };
-            let one = [item.occurred()];
-            if is_overrun(kind, &run.resource, live, &one, history, now) {
-                found.push((item, record));
-            }
+            let is_left = matches!(
+                record.outcome.kind,
+                OutcomeKind::Left | OutcomeKind::ClosedByOthers
+            );
+            found.extend(closed(seen, record).filter(|(item, _)| {
+                is_left && is_overrun(kind, &run.resource, live, &[item.occurred()], history, now)
+            }));
         }
         Ok(if unwritten {
             Overran::Unwritten
@@ -109,7 +101,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 Lookup::Id(id) => *id == run.resource.id,
                 Lookup::Name(_) => true,
             });
-            let seen = |r: Routed| SeenChange::new(change.id.clone(), change.time, r.effect);
+            // A call of the same second was the answer to it.
+            let is_answered = |i: &Item| self.is_by_our_role(i) && i.change.time == change.time;
+            let seen = |r: Routed| SeenChange {
+                superseded: run.items.iter().any(is_answered),
+                ..SeenChange::new(change.id.clone(), change.time, r.effect)
+            };
             changes.extend(here.map(seen));
         }
         changes

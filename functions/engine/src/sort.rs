@@ -84,7 +84,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         self.is_by_our_role(item) && claim.is_some_and(|c| c.is_call_of(&item.change))
     }
 
-    fn is_by_our_role(&self, item: &Item) -> bool {
+    pub(crate) fn is_by_our_role(&self, item: &Item) -> bool {
         let principal = item.change.actor.principal.as_ref();
         principal.is_some_and(|p| self.own_roles.contains(p))
     }

@@ -13,7 +13,7 @@ use undrift_core::weigh::{Occurred, weigh};
 use crate::close::Draft;
 use crate::look::{LookError, Looked};
 use crate::overrun::{Overran, is_stale};
-use crate::port::{Clock, Cloud, ErrorClass, Journal, Switch};
+use crate::port::{Clock, Cloud, ErrorClass, Journal, JournalError, Switch};
 use crate::settle::Settled;
 use crate::sort::{with_twins, without_twins};
 use crate::{Disposition, Engine, Item};
@@ -146,20 +146,19 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             protected: protected.as_deref(),
             now: looked_at,
         };
-        match self.overrun(run, kind, &looked, now).await {
+        let asked = match self.asked_again(run, kind, &looked, &fresh, now).await {
+            Ok(Overran::Closed(more)) => more,
             Ok(Overran::Unwritten) => {
                 return Attempt::Again("what was written over has no record yet".to_owned());
-            }
-            Ok(Overran::Closed(more)) => {
-                for (item, record) in more {
-                    looked.known.records.insert(item.key.clone(), record);
-                    fresh.push(item);
-                }
             }
             Err(e) => {
                 let retry = Disposition::retry(SignedDuration::from_secs(5), e.to_string());
                 return Attempt::Ended(all(&run.items, &retry));
             }
+        };
+        for (item, record) in asked {
+            looked.known.records.insert(item.key.clone(), record);
+            fresh.push(item);
         }
         let Some(live) = looked.seen.image.clone() else {
             return self
@@ -205,6 +204,27 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         } else {
             self.file(run, draft, ends).await
         }
+    }
+
+    /// Changes that have their end, and are judged once more.
+    async fn asked_again(
+        &self,
+        run: &Run,
+        kind: &dyn Kind,
+        looked: &Looked,
+        fresh: &[Item],
+        now: Circumstances<'_>,
+    ) -> Result<Overran, JournalError> {
+        let mut asked = match self.overrun(run, kind, looked, now).await? {
+            Overran::Closed(asked) => asked,
+            unwritten @ Overran::Unwritten => return Ok(unwritten),
+        };
+        for (item, record) in self.proposed(run, kind, looked, fresh).await? {
+            if asked.iter().all(|(i, _)| i.key != item.key) {
+                asked.push((item, record));
+            }
+        }
+        Ok(Overran::Closed(asked))
     }
 
     /// The exemptions of the bundle and of the table.

@@ -100,6 +100,12 @@ impl SeenChange {
         self.replaced(&path.facet) || self.touch(kind, path).is_some()
     }
 
+    /// It did something in a facet.
+    pub(super) fn is_about(&self, facet: &FacetName) -> bool {
+        let touches = self.effect.touches();
+        self.replaced(facet) || touches.iter().any(|t| t.facets.contains(facet))
+    }
+
     /// It replaced a facet as a whole.
     pub(crate) fn replaced(&self, facet: &FacetName) -> bool {
         matches!(&self.effect, Effect::Replaced(image) if image.facets.contains_key(facet))
@@ -151,4 +157,15 @@ impl SeenChange {
             })
         })
     }
+}
+
+/// Undrift's own changes, each once: as it remembers them, or else as their events tell them.
+pub(crate) fn each_once<'c>(own: &[&'c SeenChange]) -> Vec<&'c SeenChange> {
+    let is_told = |c: &SeenChange| c.until.is_none();
+    let remembered = own.iter().filter(|c| !is_told(c));
+    let is_twin = |c: &&&SeenChange| {
+        let during = |r: &&&SeenChange| r.time <= c.time && c.time <= r.latest();
+        is_told(c) && remembered.clone().any(|r| during(&r))
+    };
+    own.iter().filter(|c| !is_twin(c)).copied().collect()
 }

@@ -7,7 +7,7 @@ use crate::decide::Circumstances;
 use crate::kind::{
     Before, Effect, Element, ElementPath, FacetName, Image, Kind, ResourceRef, Target, Touch,
 };
-use crate::observe::{History, SeenChange, after};
+use crate::observe::{History, SeenChange, after, each_once};
 use crate::plan::{Plan, Write, WriteBy, evidence, keep_right};
 
 use super::Occurred;
@@ -105,17 +105,6 @@ pub(super) fn overrun(
         }
     }
     all
-}
-
-/// Undrift's own changes, each once: as it remembers them, or else as their events tell them.
-fn each_once<'c>(own: &[&'c SeenChange]) -> Vec<&'c SeenChange> {
-    let is_told = |c: &SeenChange| c.until.is_none();
-    let remembered = own.iter().filter(|c| !is_told(c));
-    let is_twin = |c: &&&SeenChange| {
-        let during = |r: &&&SeenChange| r.time <= c.time && c.time <= r.latest();
-        is_told(c) && remembered.clone().any(|r| during(&r))
-    };
-    own.iter().filter(|c| !is_twin(c)).copied().collect()
 }
 
 fn touches_it(effect: &Effect, path: &ElementPath) -> bool {
