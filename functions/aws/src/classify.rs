@@ -60,6 +60,7 @@ const EXACT: &[(&str, ErrorClass)] = &[
     ("PriorityOrderConflict", ErrorClass::Conflict),
     ("ResourceConflictException", ErrorClass::Conflict),
     ("ResourceInUseException", ErrorClass::Conflict),
+    ("PolicyNotAttachable", ErrorClass::Invalid),
 ];
 
 /// The class of an error that AWS answered with `code` and HTTP `status`.
@@ -108,6 +109,21 @@ fn by_form(code: &str) -> Option<ErrorClass> {
         Some(ErrorClass::Missing)
     } else if starts(&["ConcurrentModification", "ConcurrentAccess"]) {
         Some(ErrorClass::Conflict)
+    } else if starts(&[
+        "Invalid",
+        "Malformed",
+        "Missing",
+        "Unsupported",
+        "Validation",
+        "Unmodifiable",
+    ]) || ends(&[
+        ".Malformed",
+        "LimitExceeded",
+        "LengthExceeded",
+        "NotSupported",
+        "NotAllowed",
+    ]) {
+        Some(ErrorClass::Invalid)
     } else {
         None
     }
@@ -121,14 +137,14 @@ fn by_status(status: Option<u16>) -> ErrorClass {
         Some(409 | 412) => ErrorClass::Conflict,
         // No answer, or none that can be read: what was sent may have been done.
         None | Some(200..=299 | 408 | 500..=599) => ErrorClass::Transient,
-        Some(_) => ErrorClass::Invalid,
+        Some(_) => ErrorClass::Unknown,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ErrorClass::{Already, Conflict, Denied, Invalid, Missing, Throttled, Transient};
+    use ErrorClass::{Already, Conflict, Denied, Invalid, Missing, Throttled, Transient, Unknown};
 
     #[test]
     fn codes_have_their_class() {
@@ -171,6 +187,12 @@ mod tests {
             ("MalformedPolicyDocument", 400, Invalid),
             ("LimitExceeded", 400, Invalid),
             ("InvalidGroupId.Malformed", 400, Invalid),
+            ("MissingParameter", 400, Invalid),
+            ("ValidationError", 400, Invalid),
+            ("UnsupportedOperation", 400, Invalid),
+            ("RulesPerSecurityGroupLimitExceeded", 400, Invalid),
+            ("PolicyNotAttachable", 400, Invalid),
+            ("MethodNotAllowed", 405, Invalid),
         ] {
             assert_eq!(class_of(code, Some(status)), class, "{code}");
         }
@@ -179,7 +201,7 @@ mod tests {
     #[test]
     fn where_the_code_says_nothing_the_status_does() {
         for (status, class) in [
-            (Some(400), Invalid),
+            (Some(400), Unknown),
             (Some(403), Denied),
             (Some(404), Missing),
             (Some(429), Throttled),

@@ -17,8 +17,8 @@ use crate::way::Run;
 const ATTEMPT_NEEDS: SignedDuration = SignedDuration::from_secs(5);
 /// How long after its time-out a call may still be done.
 const ARRIVES: SignedDuration = SignedDuration::from_secs(2);
-/// How often a call that meets somebody else's edit is sent.
-const CONFLICT_ATTEMPTS: u32 = 3;
+/// How often a call is sent that meets somebody else's edit, or that is refused for no known reason.
+const SOME_ATTEMPTS: u32 = 3;
 /// How often what is left is planned anew after part of it was there already or gone.
 const PASSES: u32 = 3;
 
@@ -159,7 +159,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                                 at: at + ARRIVES,
                             });
                         }
-                        ErrorClass::Conflict if attempts < CONFLICT_ATTEMPTS => {}
+                        ErrorClass::Conflict | ErrorClass::Unknown if attempts < SOME_ATTEMPTS => {}
                         _ => break Some((e, at)),
                     },
                 }

@@ -92,6 +92,8 @@ pub enum ErrorClass {
     Conflict,
     /// AWS will never take it.
     Invalid,
+    /// AWS refused it by a code that says nothing that is known: sent again a few times.
+    Unknown,
 }
 
 /// A failed call.

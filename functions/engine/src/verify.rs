@@ -15,7 +15,7 @@ use crate::outcome::{bystander, put_back, undone};
 use crate::own::{is_found, keep, own_change, second};
 use crate::port::{CallError, Claim, Clock, Close, Cloud, Journal, RECENT_CALLS, Release, Switch};
 use crate::way::{Attempt, Run};
-use crate::{Disposition, Engine};
+use crate::{Disposition, Engine, Item};
 
 /// How long reads may lag behind our own writes before the record is left pending.
 pub(crate) const LAG: SignedDuration = SignedDuration::from_secs(2);
@@ -203,7 +203,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             if acted && !matches!(record.cause, Cause::Undo { .. }) {
                 record.sent.extend(applied.sent.iter().cloned());
             }
-            let untold = index.is_none() && (waited.is_some() || run.items.is_empty());
+            let is_asked = |i: &&Item| i.index.is_none() && i.key == record.key;
+            let is_asked = draft.items.iter().any(|i| is_asked(&i));
+            let untold = index.is_none() && (waited.is_some() || run.items.is_empty() || is_asked);
             if record.outcome.kind == OutcomeKind::Pending && untold {
                 waiting.push(record);
                 continue;

@@ -228,7 +228,11 @@ fn statements(state: &State) -> Vec<String> {
         .nth(1)
         .is_none_or(|(_, earlier, ..)| earlier.div_euclid(SECOND) != at.div_euclid(SECOND));
     // Each earlier one was told in time, and dealt with: after a lease, where its holder died.
-    let lease = if state.scenario.crashes.is_empty() { 0 } else { 30 };
+    let lease = if state.scenario.crashes.is_empty() {
+        0
+    } else {
+        30
+    };
     let known = |n: usize| {
         let edit = &state.scenario.edits[n];
         let told = edit.told.iter().min().copied().unwrap_or(Ms::MAX);
