@@ -112,32 +112,22 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let mut ends = Vec::new();
         let now = self.clock.now();
         for (index, mut record) in pending {
-            let Some(plan) = &record.plan else {
+            if record.plan.is_none() {
                 ends.push((index, Disposition::Done));
                 continue;
-            };
-            let writes = plan.writes.len();
-            let since = record.stages.applied.map(|at| now.duration_since(at));
-            let left = left(kind, plan, Some(live));
-            let sent = record.stages.claimed.or(record.stages.applied);
-            let sent = second(sent.unwrap_or(now));
-            // What somebody else made of it since was made over what it was put back to.
-            let is_others = |path: &ElementPath| history.is_others_since(kind, path, sent);
-            record.outcome = if left.is_empty() {
-                record.stages.verified = Some(now);
-                Outcome::new(OutcomeKind::Reverted, put_back(writes))
-            } else if left.iter().all(is_others) {
-                let why = format!("{}; somebody else changed it since", put_back(writes));
-                Outcome::new(OutcomeKind::Reverted, why)
-            } else if since.is_some_and(|s| s < GIVEN_UP_AFTER) {
-                ends.push((
-                    index,
-                    Disposition::retry(PENDING_AGAIN, "still not visible"),
-                ));
-                continue;
-            } else {
-                Outcome::new(OutcomeKind::Failed, NEVER_SEEN)
-            };
+            }
+            record.outcome = at_last(kind, &record, Some(live), history, now);
+            match record.outcome.kind {
+                OutcomeKind::Pending => {
+                    let again = Disposition::retry(PENDING_AGAIN, record.outcome.reason);
+                    ends.push((index, again));
+                    continue;
+                }
+                OutcomeKind::Reverted if is_back(kind, &record, live) => {
+                    record.stages.verified = Some(now);
+                }
+                _ => {}
+            }
             record.revision += 1;
             record.stages.closed = Some(now);
             close.records.push(record);
@@ -147,6 +137,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             Attempt::Ended(ends) => Ok(ends),
             again @ Attempt::Again(_) => Err(again),
         }
+    }
+
+    /// The outcome of a record whose calls had succeeded earlier.
+    fn waited_for(&self, draft: &Draft<'_>, record: &Record, verified: &Verified) -> Outcome {
+        if verified.gone {
+            return Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
+        }
+        let (seen, history) = (verified.seen.as_ref(), draft.history());
+        at_last(draft.kind, record, seen, history, self.clock.now())
     }
 
     /// Gives every record its outcome, and closes.
@@ -176,7 +175,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             record.stages.claimed = record.stages.claimed.or(Some(claimed_at));
             let waited = was_sent(&record);
             record.outcome = match waited {
-                Some(since) => at_last(draft.kind, &record, &verified, since, self.clock.now()),
+                Some(_) => self.waited_for(draft, &record, &verified),
                 None if acted => {
                     self.outcome(draft, &record, &applied, &verified, taken_over(&record))
                 }
@@ -279,25 +278,39 @@ pub(crate) fn was_sent(record: &Record) -> Option<Timestamp> {
     record.stages.applied.filter(|_| pending)
 }
 
-/// What became of calls that were sent earlier, when reads didn't show it.
+/// What became of calls that had succeeded earlier, when reads didn't show it.
 fn at_last(
     kind: &dyn Kind,
     record: &Record,
-    verified: &Verified,
-    since: Timestamp,
+    seen: Option<&Image>,
+    history: &History,
     now: Timestamp,
 ) -> Outcome {
     let plan = record.plan.clone().unwrap_or_default();
-    if verified.gone {
-        return Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
+    let left = left(kind, &plan, seen);
+    let back = put_back(plan.writes.len());
+    if left.is_empty() {
+        return Outcome::new(OutcomeKind::Reverted, back);
     }
-    if left(kind, &plan, verified.seen.as_ref()).is_empty() {
-        return Outcome::new(OutcomeKind::Reverted, put_back(plan.writes.len()));
+    let applied = record.stages.applied;
+    // What somebody else made of it since was made over what it was put back to.
+    let sent = second(record.stages.claimed.or(applied).unwrap_or(now));
+    let is_others = |path: &ElementPath| history.is_others_since(kind, path, sent);
+    if left.iter().all(is_others) {
+        let why = format!("{back}; somebody else changed it since");
+        return Outcome::new(OutcomeKind::Reverted, why);
     }
-    if now.duration_since(since) < GIVEN_UP_AFTER {
+    if applied.is_some_and(|at| now.duration_since(at) < GIVEN_UP_AFTER) {
         return Outcome::new(OutcomeKind::Pending, "still not visible");
     }
     Outcome::new(OutcomeKind::Failed, NEVER_SEEN)
+}
+
+/// All of a record's elements are as it planned.
+fn is_back(kind: &dyn Kind, record: &Record, live: &Image) -> bool {
+    let plan = record.plan.iter();
+    plan.into_iter()
+        .all(|p| left(kind, p, Some(live)).is_empty())
 }
 
 pub(crate) fn left(kind: &dyn Kind, plan: &Plan, seen: Option<&Image>) -> Vec<ElementPath> {

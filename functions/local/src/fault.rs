@@ -1,7 +1,7 @@
 //! Failures on demand, for calls through the trail.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::Full;
 use hyper::Response;
@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::http;
 use crate::ids;
 use crate::model::{Protocol, Service};
+use crate::throttle::Throttle;
 
 /// What happens to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +120,7 @@ struct State {
     struck: Vec<Struck>,
     latency: Duration,
     dynamodb_latency: Duration,
+    throttle: Option<Throttle>,
 }
 
 /// The failures and delays of a trail. Clones are the same.
@@ -133,6 +135,12 @@ impl Faults {
     /// Adds a rule; of several that match a call, the first added strikes.
     pub fn add(&self, rule: FaultRule) {
         self.with(|state| state.rules.push(rule));
+    }
+
+    /// Throttles calls to EC2 from now on as EC2 does: per API, with all callers together but for one
+    /// by its access key.
+    pub fn throttle_ec2(&self, but_for: Option<&str>) {
+        self.with(|state| state.throttle = Some(Throttle::but_for(but_for)));
     }
 
     /// Removes all rules and delays, and forgets what struck.
@@ -183,7 +191,19 @@ impl Faults {
                 });
                 return Some(rule.action.clone());
             }
-            None
+            let throttle = state.throttle.as_mut().filter(|_| call.service == "ec2")?;
+            if throttle.admits(call.operation, call.access_key, Instant::now()) {
+                return None;
+            }
+            let code = "RequestLimitExceeded".to_owned();
+            let action = FaultAction::Status(503, code);
+            state.struck.push(Struck {
+                seq: call.seq,
+                service: call.service.to_owned(),
+                operation: call.operation.to_owned(),
+                action: action.clone(),
+            });
+            Some(action)
         })
     }
 }

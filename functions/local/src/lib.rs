@@ -51,6 +51,7 @@ mod runtime;
 mod runtime_api;
 mod slack;
 mod stream;
+mod throttle;
 mod trail;
 mod venv;
 mod wire;
