@@ -9,6 +9,7 @@
 )]
 
 mod adapters;
+mod contention;
 mod controls;
 mod corpus;
 mod demo;
