@@ -255,7 +255,7 @@ async fn two_changes_of_one_bucket_that_break_two_policies_are_both_taken_back()
     next_second().await;
     let both = [fine, statement("Everybody", "*", bucket)];
     let list = json!({"Bucket": bucket, "ACL": "public-read"});
-    let (_, listed) = tokio::join!(
+    let ((), listed) = tokio::join!(
         put(&maya, bucket, &both),
         maya.call("s3", "PutBucketAcl", list)
     );
