@@ -76,23 +76,29 @@ pub struct Sent {
 }
 
 /// Why a call failed, as far as that decides what to do next.
+///
+/// A read that fails puts its messages off, whatever the class; the journal's calls are sent again as
+/// long as their class passes, and nothing is written where they fail. What is said here is about the
+/// calls of a plan: they are sent again with full jitter over a doubling ceiling (50 ms to 2 s), and
+/// none with less than five seconds of the lease left, which ends with the function's time-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
-    /// Too many requests: wait and send again.
+    /// Too many requests: sent again while the lease lasts.
     Throttled,
-    /// AWS or the network failed: the call may or may not have been done. Send again.
+    /// AWS or the network failed, and the call may have been done: sent again, and before the claim is
+    /// given up it is waited until it can't be done any more.
     Transient,
-    /// We may not.
+    /// We may not: the record says `blocked`, which call and by what, and is tried again each minute.
     Denied,
-    /// What it is about doesn't exist.
+    /// What it is about doesn't exist: looked at once more, and what is left planned anew.
     Missing,
-    /// It is so already.
+    /// It is so already: as [`Self::Missing`].
     Already,
-    /// Somebody else is changing it.
+    /// Somebody else is changing it: sent three times, then `conflict`.
     Conflict,
-    /// AWS will never take it.
+    /// AWS will never take it: what stood there is proposed, word for word.
     Invalid,
-    /// AWS refused it by a code that says nothing that is known: sent again a few times.
+    /// AWS refused it by a code that says nothing that is known: sent three times, then `failed`.
     Unknown,
 }
 
