@@ -98,7 +98,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             return Outcome::new(OutcomeKind::ClosedByOthers, why);
         }
         match &applied.error {
-            Some(e) if e.class == ErrorClass::Denied => Outcome::new(
+            Some(e) if matches!(e.class, ErrorClass::Denied | ErrorClass::Unknown) => Outcome::new(
                 OutcomeKind::Blocked,
                 format!("AWS refused {} ({}): {}", e.operation, e.code, e.message),
             ),

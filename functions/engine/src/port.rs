@@ -98,7 +98,7 @@ pub enum ErrorClass {
     Conflict,
     /// AWS will never take it: what stood there is proposed, word for word.
     Invalid,
-    /// AWS refused it by a code that says nothing that is known: sent three times, then `failed`.
+    /// AWS refused it by a code that says nothing that is known: sent three times, then as [`Self::Denied`].
     Unknown,
 }
 

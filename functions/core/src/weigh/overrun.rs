@@ -7,7 +7,6 @@ use crate::decide::Circumstances;
 use crate::kind::{
     Before, Effect, Element, ElementPath, FacetName, Image, Kind, ResourceRef, Target, Touch,
 };
-use crate::name::EventId;
 use crate::observe::{History, SeenChange, after, each_once};
 use crate::plan::{Plan, Write, WriteBy, evidence, keep_right};
 
@@ -26,8 +25,7 @@ pub(super) struct Overrun {
     pub(super) path: ElementPath,
     /// What the person made of it.
     made: Option<Element>,
-    /// Nobody else touched it in the same second of whom Undrift didn't know when it wrote: it can't
-    /// have been theirs to take away.
+    /// Nobody else touched it in the same second: it can't have been theirs to take away.
     certain: bool,
 }
 
@@ -69,8 +67,7 @@ pub(super) fn overrun(
         }
         let beside = occurred.iter().enumerate();
         let beside = beside.filter(|(i, o)| *i != index && o.change.time >= time);
-        let batch = beside.map(|(_, o)| (&o.change.id, o.change.time, o.effect));
-        let batch: Vec<_> = batch.collect();
+        let batch: Vec<_> = beside.map(|(_, o)| (o.change.time, o.effect)).collect();
         for touch in touches.iter() {
             let Target::Key(key) = &touch.target else {
                 continue;
@@ -82,30 +79,27 @@ pub(super) fn overrun(
                 };
                 let others = since.iter().filter(|c| !c.is_own());
                 let others = others
-                    .map(|c| (&c.event, c.time, &c.effect))
+                    .map(|c| (c.time, &c.effect))
                     .chain(batch.iter().copied());
-                let others: Vec<_> = others.filter(|(.., e)| touches_it(e, &path)).collect();
+                let others: Vec<_> = others.filter(|(_, e)| touches_it(e, &path)).collect();
                 // Where only the call's own event tells of it, what it knew shows by what it did:
                 // what is wrong was taken away because it is.
                 let meant = |own: &SeenChange| {
                     let facet = &path.facet;
                     own.until.is_none() && is_wrong(kind, resource, live, one.effect, facet, now)
                 };
-                if !others.iter().all(|(_, at, _)| *at == time) {
+                if !others.iter().all(|(at, _)| *at == time) {
                     continue;
                 }
                 let over = own.iter().copied().find(|own| {
                     is_written_over(kind, live, &path, (touch, before), own) && !meant(own)
                 });
                 let Some(over) = over else { continue };
-                // What Undrift knew was there before what it didn't know.
-                let is_unknown = |(event, ..): &(&EventId, _, _)| !over.knew.contains(event);
-                let alone = !others.iter().any(is_unknown);
                 all.push(Overrun {
                     index,
                     path,
                     made: touch.after.clone(),
-                    certain: alone && is_as_left(kind, live, facet, before, over),
+                    certain: others.is_empty() && is_as_left(kind, live, facet, before, over),
                 });
             }
         }

@@ -286,6 +286,45 @@ async fn throttling_and_lost_answers_are_retried() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_no_known_reason_is_sent_three_times_and_then_said() {
+    let opened = [authorized("e1", 99, &[("sgr-ssh", 22, WORLD)])];
+    // Refused twice: that is passed over.
+    let world = World::with(&[("sgr-ssh", 22, WORLD)]);
+    refuse(&world, 2);
+    assert_eq!(world.deliver(&opened).await, [Disposition::Done]);
+    assert_eq!(world.record("e1").outcome.kind, OutcomeKind::Reverted);
+    assert_eq!(world.record("e1").sent[0].attempts, 3);
+    // Refused as long as it is tried: the record says by what, and the message isn't lost.
+    let world = World::with(&[("sgr-ssh", 22, WORLD)]);
+    refuse(&world, 3);
+    let ends = world.deliver(&opened).await;
+    let record = world.record("e1");
+    assert_eq!(record.outcome.kind, OutcomeKind::Blocked);
+    assert!(
+        record.outcome.reason.contains("Strange"),
+        "{}",
+        record.outcome.reason
+    );
+    assert_eq!(world.sent().len(), 3);
+    assert!(matches!(ends[..], [Disposition::Retry { .. }]), "{ends:?}");
+    // Once AWS takes it, it is closed after all, by one more revision.
+    tick(&world, 60);
+    assert_eq!(world.deliver(&opened).await, [Disposition::Done]);
+    assert_eq!(world.record("e1").outcome.kind, OutcomeKind::Reverted);
+    assert_eq!(world.record("e1").revision, 2);
+    assert!(world.rules().is_empty());
+}
+
+/// The world refuses so many calls by a code that nobody knows.
+fn refuse(world: &World, most: u32) {
+    let mut times = 0;
+    world.faults.lock().unwrap().push(Box::new(move |_, call| {
+        times += 1;
+        (times <= most).then(|| error(call, ErrorClass::Unknown, "Strange"))
+    }));
+}
+
+#[tokio::test]
 async fn a_rule_that_vanished_under_a_call_does_not_save_its_neighbour() {
     let world = World::with(&[("sgr-a", 22, WORLD), ("sgr-b", 3389, WORLD)]);
     let mut first = true;
