@@ -9,6 +9,7 @@
 )]
 
 mod adapters;
+mod approve;
 mod contention;
 mod controls;
 mod corpus;

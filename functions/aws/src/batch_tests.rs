@@ -43,6 +43,10 @@ impl Journal for Rejects {
     async fn spend(&self, _: &[CapKey]) -> Result<Vec<u64>, JournalError> {
         unused()
     }
+
+    async fn refund(&self, _: &[CapKey]) -> Result<(), JournalError> {
+        unused()
+    }
     async fn close(&self, _: &Close) -> Result<Closed, JournalError> {
         unused()
     }

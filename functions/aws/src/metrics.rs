@@ -150,6 +150,10 @@ impl<J: Journal> Journal for Metered<J> {
         self.journal.spend(caps).await
     }
 
+    async fn refund(&self, caps: &[CapKey]) -> Result<(), JournalError> {
+        self.journal.refund(caps).await
+    }
+
     async fn close(&self, close: &Close) -> Result<Closed, JournalError> {
         let closed = self.journal.close(close).await?;
         let now = Timestamp::now();

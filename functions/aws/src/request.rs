@@ -22,6 +22,8 @@ pub(crate) const REDELIVER: &str = "redeliver";
 pub enum Request {
     /// Take a revert back.
     Undo(Undo),
+    /// Carry out what was proposed.
+    Approve(Approve),
     /// Look at a page of resources for what no event told of.
     Sweep(Sweep),
     /// Decide changes that no event told of.
@@ -108,6 +110,20 @@ pub struct Undo {
     /// How long what is re-opened is exempt; absent: the function's own default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+}
+
+/// Carry out what a record proposes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approve {
+    /// The record that proposes.
+    pub record: ChangeKey,
+    /// The approval's own id: the same id twice is one approval.
+    pub id: EventId,
+    /// Who asks for it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// Why a request was not carried out. It is answered, not thrown: the invocation succeeds.

@@ -7,6 +7,7 @@ use undrift_core::change::{Change, Expected};
 use undrift_core::kind::Kinds;
 use undrift_core::policy::Bundle;
 use undrift_core::record::Worker;
+use undrift_engine::approve::{ApproveRequest, Approved};
 use undrift_engine::port::{Cloud, Place, Switch};
 use undrift_engine::undo::{UndoRequest, Undone};
 use undrift_engine::{Disposition, Engine, SETTLES_AFTER};
@@ -18,7 +19,7 @@ use crate::function::Function;
 use crate::intake::take_record;
 use crate::journal::DynamoJournal;
 use crate::metrics::{Metered, Metrics};
-use crate::request::{Missed, Request, RequestError, Resume, Sweep};
+use crate::request::{Approve, Missed, Request, RequestError, Resume, Sweep};
 use crate::runtime::Error;
 use crate::switch::ParameterSwitch;
 
@@ -129,6 +130,22 @@ impl<C: Cloud> Service<'_, C> {
         Ok(json!({"explained": explained}))
     }
 
+    async fn approve(&self, approve: Approve, deadline: Timestamp) -> Result<Value, RequestError> {
+        self.reverts()?;
+        let request = ApproveRequest {
+            record: approve.record,
+            by: approve.by,
+            reason: approve.reason,
+            id: approve.id,
+        };
+        match self.engine.approve(&request, deadline).await {
+            Ok(Approved::Done(record)) => Ok(json!({"approved": record})),
+            Ok(Approved::Moved(moved)) => Ok(json!({"moved": moved})),
+            Ok(Approved::Refused(why)) => Err(RequestError::Refused(why)),
+            Err(e) => Err(RequestError::Failed(e.to_string())),
+        }
+    }
+
     async fn resume(&self, resume: &Resume, deadline: Timestamp) -> Result<Value, RequestError> {
         self.reverts()?;
         let resumed = self.engine.resume(&resume.resource, deadline).await;
@@ -155,6 +172,7 @@ impl<C: Cloud> Handler for Service<'_, C> {
             Request::Undo(undo) => undo,
             Request::Sweep(sweep) => return self.sweep(sweep, place, deadline).await,
             Request::Missed(missed) => return self.missed(missed, place, deadline).await,
+            Request::Approve(approve) => return self.approve(approve, deadline).await,
             Request::Resume(resume) => return self.resume(&resume, deadline).await,
             Request::Redeliver(_) => {
                 let why = "messages are dealt with as a batch".to_owned();

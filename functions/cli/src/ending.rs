@@ -67,6 +67,18 @@ pub(crate) enum Failure {
          function that undoes, as README shows under `Undo`"
     )]
     UndoLocalOnly,
+    /// An approval in an account.
+    #[error(
+        "approve works on the local account only so far: add --local; in an account, invoke the \
+         function that reverts, as README shows under `Approve`"
+    )]
+    ApproveLocalOnly,
+    /// The pause switch of an account.
+    #[error(
+        "pause and resume work on the local account only so far: add --local; in an account, put \
+         `paused` or `running` into the SSM parameter that UNDRIFT_PAUSE_PARAMETER names"
+    )]
+    PauseLocalOnly,
     /// A sweep of an account.
     #[error(
         "sweep works on the local account only so far: add --local; in an account, the function \
@@ -113,6 +125,8 @@ impl Failure {
             | Self::Bundle(_)
             | Self::LocalOnly
             | Self::UndoLocalOnly
+            | Self::ApproveLocalOnly
+            | Self::PauseLocalOnly
             | Self::SweepLocalOnly
             | Self::RedriveLocalOnly
             | Self::Record(_) => Ending::Usage,

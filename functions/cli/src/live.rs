@@ -32,7 +32,7 @@ pub(crate) fn say(
     let style = paper::colour(outcome);
     let what = match &record.cause {
         Cause::Change(change) => plain(change.name.as_str()),
-        Cause::Undo { reason, .. } => plain(reason),
+        Cause::Undo { reason, .. } | Cause::Approval { reason, .. } => plain(reason),
         Cause::Sweep { .. } => "found by the sweep".to_owned(),
     };
     shell.line(format!(

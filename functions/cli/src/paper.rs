@@ -1,6 +1,7 @@
 //! Records on a terminal: in a line, and whole.
 
 use undrift_core::judge::Verdict;
+use undrift_core::plan::Moved;
 use undrift_core::policy::Severity;
 use undrift_core::record::{Cause, OutcomeKind, Record};
 
@@ -50,7 +51,7 @@ pub(crate) fn severity(severity: Severity) -> &'static str {
 pub(crate) fn actor(record: &Record) -> String {
     match &record.cause {
         Cause::Change(change) => plain(&change.actor.short()),
-        Cause::Undo { by, .. } => plain(by),
+        Cause::Undo { by, .. } | Cause::Approval { by, .. } => plain(by),
         Cause::Sweep { .. } => "unknown".to_owned(),
     }
 }
@@ -96,4 +97,25 @@ pub(crate) fn line(record: &Record) -> String {
         parts.push(broken);
     }
     parts.join("  ")
+}
+
+/// Elements that aren't as they were expected, with what was.
+pub(crate) fn moved(moved: &[Moved], expected: &str) -> Vec<String> {
+    let show = |e: Option<&serde_json::Value>| {
+        let e = e.map(undrift_core::kind::one_line);
+        e.map_or("nothing".to_owned(), |e| plain(&e))
+    };
+    let lines = moved.iter().flat_map(|element| {
+        let width = expected.len() + 1;
+        [
+            format!("  {}", plain(&element.path.to_string())),
+            format!("    {expected}: {}", show(element.left.as_ref())),
+            format!(
+                "    {:<width$} {}",
+                "there now:",
+                show(element.found.as_ref())
+            ),
+        ]
+    });
+    lines.collect()
 }

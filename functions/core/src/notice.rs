@@ -34,7 +34,7 @@ pub struct Notice {
     /// Which of its revisions.
     pub revision: u32,
     /// The incident it belongs to, which has one message: the record itself, or for an undo the
-    /// record that is undone.
+    /// record that is undone, for an approval the one that was proposed.
     pub incident: ChangeKey,
     /// How it ended.
     pub outcome: OutcomeKind,
@@ -62,6 +62,10 @@ pub struct Notice {
     pub times_today: Option<u64>,
     /// How to take the revert back.
     pub undo: Option<String>,
+    /// How to have what is proposed carried out.
+    pub approve: Option<String>,
+    /// What was done about the incident, where it is another record's: `Undone`, or `Approved`.
+    pub followed: &'static str,
     /// Where to look further.
     pub links: Vec<Link>,
 }
@@ -97,7 +101,7 @@ pub fn notice(record: &Record, times_today: Option<u64>) -> Option<Notice> {
     }
     let (incident, who) = match &record.cause {
         Cause::Change(change) => (record.key.clone(), change.actor.short()),
-        Cause::Undo { of, by, .. } => (of.clone(), by.clone()),
+        Cause::Undo { of, by, .. } | Cause::Approval { of, by, .. } => (of.clone(), by.clone()),
         Cause::Sweep { .. } => (record.key.clone(), NOBODY.to_owned()),
     };
     let answers = record.answers().into_iter().map(|a| Answer {
@@ -131,6 +135,13 @@ pub fn notice(record: &Record, times_today: Option<u64>) -> Option<Notice> {
         answers: answers.collect(),
         times_today,
         undo: reverted.then(|| format!("undrift undo {}", record.key)),
+        followed: match record.cause {
+            Cause::Approval { .. } => "Approved",
+            _ => "Undone",
+        },
+        approve: record
+            .is_approvable()
+            .then(|| format!("undrift approve {}", record.key)),
         links: links(record),
     })
 }
@@ -192,6 +203,12 @@ impl Notice {
         ))
     }
 
+    /// What people can do about it, each with its command.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let undo = self.undo.iter().map(|c| ("Undo", c));
+        undo.chain(self.approve.iter().map(|c| ("Approve", c)))
+    }
+
     /// A person has to do something about it.
     #[must_use]
     pub fn needs_somebody(&self) -> bool {
@@ -205,7 +222,7 @@ impl Notice {
         )
     }
 
-    /// It is about another record's incident: an undo.
+    /// It is about another record's incident: an undo, or an approval.
     #[must_use]
     pub fn follows(&self) -> bool {
         self.incident != self.key

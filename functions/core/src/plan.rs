@@ -95,8 +95,8 @@ pub enum WriteBy {
     GiveBack,
 }
 
-pub use legal::holds;
 pub(crate) use legal::{evidence, keep_right};
+pub use legal::{holds, still_mends};
 pub use make::{Mend, NoPlan, plan};
 pub use undo::{Moved, UndoError, undo};
 

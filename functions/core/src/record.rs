@@ -4,7 +4,7 @@ mod answers;
 
 pub(crate) use answers::seconds as seconds_of;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
@@ -13,6 +13,9 @@ use crate::judge::Assessment;
 use crate::kind::{Call, ElementPath, ResourceRef};
 use crate::name::{Arn, EventId};
 use crate::plan::{Moved, Plan};
+
+/// How long a proposal may be approved.
+pub const APPROVABLE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a record is about: one event's effect on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,6 +51,15 @@ pub enum Cause {
         /// The record whose revert is undone.
         of: ChangeKey,
         /// Who asked for it: the principal's ARN, or a name.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody approved what had been proposed.
+    Approval {
+        /// The record whose plan is carried out.
+        of: ChangeKey,
+        /// Who approved it: the principal's ARN, or a name.
         by: String,
         /// Why.
         reason: String,
@@ -284,12 +296,12 @@ impl Record {
         }
     }
 
-    /// The event time of the change; of an undo, or what the sweep found, the time it was seen.
+    /// The event time of the change; of an undo, an approval, or what the sweep found, the time it was seen.
     #[must_use]
     pub fn happened(&self) -> Option<Timestamp> {
         match &self.cause {
             Cause::Change(change) => Some(change.time),
-            Cause::Undo { .. } | Cause::Sweep { .. } => self.stages.seen,
+            Cause::Undo { .. } | Cause::Approval { .. } | Cause::Sweep { .. } => self.stages.seen,
         }
     }
 
@@ -312,6 +324,21 @@ impl Record {
             OutcomeKind::Blocked | OutcomeKind::Failed
         );
         untold && self.stages.looked.is_none()
+    }
+
+    /// A plan waits for a person to approve it.
+    #[must_use]
+    pub fn is_approvable(&self) -> bool {
+        let planned = self.plan.as_ref().is_some_and(|p| !p.writes.is_empty());
+        planned && self.outcome.kind == OutcomeKind::Proposed
+    }
+
+    /// When a proposal's time is over: after that it isn't carried out any more, since nobody who
+    /// approves it would look at what it was made of.
+    #[must_use]
+    pub fn expires(&self) -> Option<Timestamp> {
+        let proposed = self.stages.closed.filter(|_| self.is_approvable())?;
+        proposed.checked_add(APPROVABLE).ok()
     }
 
     /// People are told of it: anything but a change that was left with nothing found, and what

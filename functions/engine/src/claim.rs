@@ -1,19 +1,17 @@
 //! Round 2: the claim, which is also the open record of what is about to be done.
 
-use std::collections::BTreeSet;
-
 use futures_util::future::join3;
 use jiff::Timestamp;
 use undrift_core::decide::Decision;
 use undrift_core::kind::{Element, Image, Kind};
 use undrift_core::plan::{Plan, Write, WriteBy, stands};
-use undrift_core::policy::Severity;
 use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 
 use crate::apply::Applied;
+use crate::caps::caps;
 use crate::close::{Draft, is_recorded, left_alone, unacted_outcome};
 use crate::own::{SKEW, second};
-use crate::port::{CapKey, Claim, Claimed, Clock, Cloud, Held, Journal, Release, Switch};
+use crate::port::{Claim, Claimed, Clock, Cloud, Held, Journal, Release, Switch};
 use crate::verify::{Verified, was_sent};
 use crate::way::{Attempt, Run, all};
 use crate::{Disposition, Engine, LEASE_MARGIN};
@@ -75,7 +73,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             held: draft.looked.leftover(now).cloned(),
             ..claim.clone()
         };
-        if let Some(end) = self.refused(run, &draft, &work, spent, &unused).await {
+        if let Some(end) = self
+            .capped(run, &draft, &work, (&caps, spent), &unused)
+            .await
+        {
             return end;
         }
         let moved = match second {
@@ -214,6 +215,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 (record, item.index)
             })
             .collect();
+        records.extend(run.asked.iter().map(|r| (r.clone(), None)));
         if let Some(held) = leftover {
             for record in &held.records {
                 let index = run
@@ -227,59 +229,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         Ok(Work { plan, records })
     }
 
-    /// Over a cap, what isn't at least of high severity is proposed; the rest goes on and is paged.
-    async fn refused(
-        &self,
-        run: &Run,
-        draft: &Draft<'_>,
-        work: &Work,
-        spent: Result<Vec<u64>, crate::port::JournalError>,
-        free: &Claim,
-    ) -> Option<Attempt> {
-        let over = match spent {
-            Ok(counts) => counts.iter().any(|c| *c > self.cap_limit),
-            Err(e) => {
-                tracing::error!(resource = %run.resource, error = %e, "nothing is written while the caps can't be counted");
-                if let Err(end) = self.release(run, free).await {
-                    return Some(end);
-                }
-                let retry = Disposition::retry(jiff::SignedDuration::from_secs(5), e.to_string());
-                return Some(Attempt::Ended(all(&run.items, &retry)));
-            }
-        };
-        if !over {
-            return None;
-        }
-        tracing::error!(alarm = "over a cap", resource = %run.resource, "more is being reverted than the caps allow");
-        let severe = work
-            .records
-            .iter()
-            .any(|(r, _)| r.severity() >= Some(Severity::High));
-        if severe {
-            return None;
-        }
-        let mut close = crate::port::Close::of(run.resource.clone());
-        let mut ends = Vec::new();
-        let left = |r: &Record| {
-            let held = free.held.as_ref();
-            held.is_some_and(|h| h.records.iter().any(|l| l.key == r.key))
-        };
-        for (record, index) in work.records.iter().filter(|(r, _)| !left(r)) {
-            let mut record = record.clone();
-            record.outcome = Outcome::new(
-                OutcomeKind::Proposed,
-                "more was reverted lately than the caps allow",
-            );
-            record.stages.closed = Some(self.clock.now());
-            close.records.push(record);
-            ends.extend(index.map(|i| (i, Disposition::Done)));
-        }
-        close.observed = crate::close::remembered(draft.looked, draft.observed.clone());
-        close.release = Some(Release::of(&run.nonce, free.clone()));
-        Some(self.put(run, close, ends).await)
-    }
-
-    async fn release(&self, run: &Run, free: &Claim) -> Result<(), Attempt> {
+    pub(crate) async fn release(&self, run: &Run, free: &Claim) -> Result<(), Attempt> {
         let mut close = crate::port::Close::of(run.resource.clone());
         close.release = Some(Release::of(&run.nonce, free.clone()));
         self.journal.close(&close).await.map(|_| ()).map_err(|e| {
@@ -320,24 +270,4 @@ fn looked_for(held: &Held, write: &Write) -> Option<Timestamp> {
 fn is_same(kind: &dyn Kind, image: &Image, write: &Write) -> bool {
     let substance = |e: &Element| kind.substance(&write.path.facet, e);
     image.get(&write.path).map(substance) == write.from.as_ref().map(substance)
-}
-
-/// The caps that acting spends: per actor, per policy, per account.
-fn caps(draft: &Draft<'_>) -> Vec<CapKey> {
-    let mut keys = BTreeSet::new();
-    for (item, weighed) in draft.items.iter().zip(&draft.scales.changes) {
-        if weighed.decision != Decision::Act {
-            continue;
-        }
-        keys.insert(CapKey::Actor(item.change.actor.key().to_owned()));
-        keys.insert(CapKey::Account(item.change.account.to_string()));
-        for ruling in weighed
-            .rulings
-            .iter()
-            .filter(|r| r.decision == Decision::Act)
-        {
-            keys.insert(CapKey::Policy(ruling.policy.to_string()));
-        }
-    }
-    keys.into_iter().collect()
 }

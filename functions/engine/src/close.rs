@@ -365,7 +365,7 @@ pub(crate) fn tell(record: &Record) {
         .collect();
     let actor = match &record.cause {
         Cause::Change(change) => change.actor.short(),
-        Cause::Undo { by, .. } => by.clone(),
+        Cause::Undo { by, .. } | Cause::Approval { by, .. } => by.clone(),
         Cause::Sweep { .. } => "unknown".to_owned(),
     };
     tracing::info!(

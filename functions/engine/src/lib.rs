@@ -7,6 +7,9 @@
 //! [`close`](mod@close) writes the record that everything people see hangs from.
 
 pub mod apply;
+pub mod approve;
+pub mod asked;
+mod caps;
 pub mod claim;
 pub mod close;
 mod gone;

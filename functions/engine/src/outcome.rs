@@ -5,7 +5,7 @@ use undrift_core::decide::Decision;
 use undrift_core::judge::{Viewed, findings};
 use undrift_core::kind::{ElementPath, Image};
 use undrift_core::plan::{Plan, Write, WriteBy};
-use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
+use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record, Stages};
 
 use crate::Engine;
 use crate::apply::Applied;
@@ -164,6 +164,42 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             }
         }
         None
+    }
+}
+
+/// The record whose last revision a person's request brings, once that is done.
+pub(crate) fn ends_another(record: &Record) -> Option<&ChangeKey> {
+    match (&record.cause, record.outcome.kind) {
+        (Cause::Undo { of, .. }, OutcomeKind::Undone) => Some(of),
+        (
+            Cause::Approval { of, .. },
+            OutcomeKind::Reverted | OutcomeKind::ClosedByOthers | OutcomeKind::Gone,
+        ) => Some(of),
+        _ => None,
+    }
+}
+
+/// The last revision of the record that a request was about; none if it has it.
+pub(crate) fn ended(first: Record, by: &Record) -> Option<Record> {
+    match &by.cause {
+        Cause::Undo { .. } => Some(undone(first, by)),
+        Cause::Approval { by: who, .. } if first.outcome.kind == OutcomeKind::Proposed => {
+            let why = format!("approved by {who}: {}", by.outcome.reason);
+            Some(Record {
+                revision: first.revision + 1,
+                outcome: Outcome::new(by.outcome.kind, why),
+                sent: by.sent.clone(),
+                stages: Stages {
+                    claimed: by.stages.claimed,
+                    applied: by.stages.applied,
+                    verified: by.stages.verified,
+                    closed: by.stages.verified.or(by.stages.seen),
+                    ..first.stages
+                },
+                ..first
+            })
+        }
+        _ => None,
     }
 }
 

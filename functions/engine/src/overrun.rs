@@ -91,7 +91,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let mut changes = Vec::new();
         let causes = held.records.iter().filter_map(|r| match &r.cause {
             Cause::Change(change) => Some(change),
-            Cause::Undo { .. } | Cause::Sweep { .. } => None,
+            Cause::Undo { .. } | Cause::Approval { .. } | Cause::Sweep { .. } => None,
         });
         for change in causes.filter(|c| run.items.iter().all(|i| i.change.id != c.id)) {
             // What its kind can't read was said when it was claimed.

@@ -143,6 +143,9 @@ pub trait Journal: Send + Sync {
     fn spend(&self, caps: &[CapKey])
     -> impl Future<Output = Result<Vec<u64>, JournalError>> + Send;
 
+    /// Takes one from each counter again: what it was spent on is not done.
+    fn refund(&self, caps: &[CapKey]) -> impl Future<Output = Result<(), JournalError>> + Send;
+
     /// Puts images, then revisions, then clears the claim. Each revision is put once and never
     /// changed: one that exists is taken for the same write, answered late. Where no claim is to be
     /// cleared and what is remembered is outrun, nothing else is written.
@@ -334,13 +337,33 @@ pub enum Claimed {
 
 /// A counter of a cap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum CapKey {
-    /// By the actor's principal.
+pub struct CapKey {
+    /// Whose reverts it counts.
+    pub of: CapOf,
+    /// Only those of critical severity, or only the others: what is critical has a count of its own,
+    /// which nothing else uses up.
+    pub critical: bool,
+}
+
+/// Whose reverts a cap counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CapOf {
+    /// What an actor broke, by its principal, whatever its session is named.
     Actor(String),
-    /// By policy.
+    /// What broke a policy.
     Policy(String),
-    /// By account.
+    /// What broke any policy in an account.
     Account(String),
+}
+
+impl std::fmt::Display for CapKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.of {
+            CapOf::Actor(name) => write!(f, "of the actor {name}"),
+            CapOf::Policy(name) => write!(f, "of the policy {name}"),
+            CapOf::Account(name) => write!(f, "of the account {name}"),
+        }
+    }
 }
 
 /// What is written when a resource's work is done.

@@ -9,6 +9,7 @@ use undrift_core::plan::{Moved, Plan, UndoError as NoPlan, fulfilled, stands, un
 use undrift_core::policy::{Exemption, ExemptionSource, Scope};
 use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record};
 
+use crate::asked::AskedError;
 use crate::look::LookError;
 use crate::port::{
     Claim, Claimed, Clock, Close, Cloud, Held, Journal, JournalError, Release, Switch,
@@ -51,23 +52,6 @@ pub enum Undone {
     Refused(String),
 }
 
-/// Why an undo could not be tried.
-#[derive(Debug, thiserror::Error)]
-pub enum UndoError {
-    /// AWS or the journal can't be read.
-    #[error(transparent)]
-    Look(#[from] LookError),
-    /// The journal can't be read or written.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// Somebody else is changing the resource through Undrift right now.
-    #[error("{0} is being worked on by another invocation; try again in a moment")]
-    Busy(String),
-    /// The calls failed.
-    #[error("the undo did not succeed: {0}")]
-    Failed(String),
-}
-
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     /// Takes a revert back: refused only if an element that the revert wrote differs from what it
     /// left; other people's edits don't count and survive.
@@ -75,7 +59,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         &self,
         request: &UndoRequest,
         deadline: Timestamp,
-    ) -> Result<Undone, UndoError> {
+    ) -> Result<Undone, AskedError> {
         let seen = self.clock.now();
         let resource = request.record.resource.clone();
         let key = ChangeKey {
@@ -113,7 +97,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let before = looked.known.claim.as_ref();
         if before.is_some_and(|c| c.held.is_some()) {
             // A live lease ends soon; a dead one is the revert function's to take over.
-            return Err(UndoError::Busy(resource.to_string()));
+            return Err(AskedError::Busy(resource.to_string()));
         }
         let kind = self.kinds.get(&resource.kind);
         let (Some(kind), Some(live)) = (kind, &looked.seen.image) else {
@@ -150,7 +134,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         )
         .await;
         if claimed? == Claimed::Lost {
-            return Err(UndoError::Busy(run.resource.to_string()));
+            return Err(AskedError::Busy(run.resource.to_string()));
         }
         record.stages.claimed = Some(self.clock.now());
         let second = match second {
@@ -158,13 +142,13 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             Err(e) => {
                 // Nothing was sent: nobody is to find this claim and finish it.
                 self.free(&run, &claim).await?;
-                return Err(UndoError::Look(LookError::Cloud(e)));
+                return Err(AskedError::Look(LookError::Cloud(e)));
             }
         };
         let undisturbed = plan.is_undisturbed(kind, live, &second);
         if !undisturbed || !unmoved(kind, &second, &plan) {
             self.free(&run, &claim).await?;
-            return Err(UndoError::Busy(run.resource.to_string()));
+            return Err(AskedError::Busy(run.resource.to_string()));
         }
         // Before the first call: what is re-opened must not be closed again by its own event.
         let mut exempt = Close::of(run.resource.clone());
@@ -185,7 +169,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         mut record: Record,
         first: Record,
         claim: Claim,
-    ) -> Result<Undone, UndoError> {
+    ) -> Result<Undone, AskedError> {
         let plan = record.plan.clone().unwrap_or_default();
         let (applied, verified) = self.apply_and_verify(run, kind, &plan, &claim).await;
         record.sent.clone_from(&applied.sent);
@@ -224,7 +208,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         if done {
             Ok(Undone::Done(Box::new(record)))
         } else {
-            Err(UndoError::Failed(record.outcome.reason))
+            Err(AskedError::Failed(record.outcome.reason))
         }
     }
 

@@ -11,7 +11,7 @@ use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 use crate::apply::Applied;
 use crate::claim::Work;
 use crate::close::Draft;
-use crate::outcome::{bystander, put_back, undone};
+use crate::outcome::{bystander, ended, ends_another, put_back};
 use crate::own::{is_found, keep, own_change, second};
 use crate::port::{CallError, Claim, Clock, Close, Cloud, Journal, RECENT_CALLS, Release, Switch};
 use crate::way::{Attempt, Run};
@@ -165,7 +165,8 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         ends: &mut Vec<(usize, Disposition)>,
     ) -> Attempt {
         let mut close = Close::of(run.resource.clone());
-        let own: Vec<_> = draft.items.iter().map(|i| i.key.clone()).collect();
+        let own = draft.items.iter().map(|i| i.key.clone());
+        let own: Vec<_> = own.chain(run.asked.iter().map(|r| r.key.clone())).collect();
         let taken_over = |r: &Record| !own.contains(&r.key);
         let mut waiting = Vec::new();
         let Work { plan, records } = work;
@@ -209,13 +210,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 waiting.push(record);
                 continue;
             }
-            if record.outcome.kind == OutcomeKind::Undone
-                && let Cause::Undo { of, .. } = &record.cause
-            {
+            if let Some(of) = ends_another(&record) {
                 match self.journal.record(of).await {
-                    Ok(first) => close.records.extend(first.map(|f| undone(f, &record))),
+                    Ok(first) => close.records.extend(first.and_then(|f| ended(f, &record))),
                     Err(e) => {
-                        tracing::warn!(record = %of, error = %e, "it could not be marked as undone");
+                        tracing::warn!(record = %of, error = %e, "its last revision could not be written");
                     }
                 }
             }

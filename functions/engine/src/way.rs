@@ -8,6 +8,7 @@ use undrift_core::kind::{Image, Kind, ResourceRef};
 use undrift_core::name::EventId;
 use undrift_core::observe::{History, OWN, SeenChange};
 use undrift_core::policy::Exemptions;
+use undrift_core::record::Record;
 use undrift_core::weigh::{Occurred, weigh};
 
 use crate::close::Draft;
@@ -46,10 +47,12 @@ pub(crate) struct Run {
     pub(crate) conflicts: u32,
     /// What it wrote itself: to be remembered, however often that takes.
     pub(crate) own: Vec<SeenChange>,
+    /// The open record of what a person asked to be done, with its plan.
+    pub(crate) asked: Option<Record>,
 }
 
 impl Run {
-    /// A run without changes: an undo's.
+    /// A run without changes: an undo's, or an approval's.
     pub(crate) fn bare(
         resource: ResourceRef,
         seen: Timestamp,
@@ -65,6 +68,7 @@ impl Run {
             first_look: None,
             conflicts: 0,
             own: Vec::new(),
+            asked: None,
         }
     }
 }

@@ -14,7 +14,7 @@ use undrift_sweep::state::{Progress, State};
 
 use crate::janitor::{JANITOR_ROLE, redrive_request, redriven};
 use crate::journal;
-use crate::stack::{SWEEP_ROLE, StackError, undo_role};
+use crate::stack::{PAUSE_PARAMETER, SWEEP_ROLE, StackError, revert_role, undo_role};
 
 /// What Undrift wrote into a running local account, and the way to take a revert back.
 #[derive(Debug, Clone)]
@@ -29,6 +29,18 @@ pub enum Undone {
     /// The changed state is there again: the undo's own record.
     Done(Box<Record>),
     /// It was refused, since these elements were edited meanwhile.
+    Moved(Vec<Moved>),
+    /// It was refused for another reason, or failed.
+    Refused(String),
+}
+
+/// What an approval came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approved {
+    /// It is carried out: the approval's own record.
+    Done(Box<Record>),
+    /// It was refused, since these elements are no longer what the plan was made for.
     Moved(Vec<Moved>),
     /// It was refused for another reason, or failed.
     Refused(String),
@@ -89,6 +101,32 @@ impl Ledger {
 }
 
 impl Ledger {
+    /// Asks the function that reverts to carry out what a record proposes.
+    pub async fn approve(
+        &self,
+        record: &ChangeKey,
+        by: &str,
+        reason: &str,
+    ) -> Result<Approved, StackError> {
+        let request = approve_request(record, by, reason);
+        let input = json!({
+            "FunctionName": revert_role(record.resource.kind.service()),
+            "Payload": STANDARD.encode(request.to_string()),
+        });
+        let answer = self.client.call("lambda", "Invoke", input).await?;
+        Ok(approved(&payload(&answer))?)
+    }
+
+    /// Turns the pause switch. The functions read it at most every 30 seconds.
+    pub async fn switch(&self, paused: bool) -> Result<(), StackError> {
+        let value = if paused { "paused" } else { "running" };
+        let input = json!({
+            "Name": PAUSE_PARAMETER, "Value": value, "Type": "String", "Overwrite": true
+        });
+        self.client.call("ssm", "PutParameter", input).await?;
+        Ok(())
+    }
+
     /// Asks the sweep to go on for a while. `state`: where a dry run stands.
     pub async fn sweep(
         &self,
@@ -128,6 +166,26 @@ pub(crate) fn undo_request(record: &ChangeKey, by: &str, reason: &str) -> Value 
     json!({
         "undrift": "undo", "id": format!("undo-{}", record.event),
         "record": record, "by": by, "reason": reason
+    })
+}
+
+/// The request that has a proposal carried out: the same for one record however often it is asked.
+pub(crate) fn approve_request(record: &ChangeKey, by: &str, reason: &str) -> Value {
+    json!({
+        "undrift": "approve", "id": format!("approve-{}", record.event),
+        "record": record, "by": by, "reason": reason
+    })
+}
+
+pub(crate) fn approved(answer: &Value) -> Result<Approved, journal::ReadError> {
+    if let Some(record) = answer.get("approved") {
+        let record = serde_json::from_value(record.clone())?;
+        return Ok(Approved::Done(Box::new(record)));
+    }
+    Ok(match understood(answer)? {
+        Undone::Done(record) => Approved::Done(record),
+        Undone::Moved(moved) => Approved::Moved(moved),
+        Undone::Refused(why) => Approved::Refused(why),
     })
 }
 

@@ -16,7 +16,7 @@ mod table;
 
 pub use build::{Binaries, BuildError};
 pub use journal::ReadError;
-pub use ledger::{Ledger, Undone};
+pub use ledger::{Approved, Ledger, Undone};
 pub use notices::{CHANNEL, everything};
 pub use stack::{Deployment, Service, Stack, StackError};
 pub use undrift_janitor::told::{Emptied, Redriven, Tidied, Trouble};

@@ -15,7 +15,10 @@ use undrift_sweep::state::Progress;
 
 use crate::janitor::{self, JANITOR_ROLE};
 use crate::journal::ReadError;
-use crate::ledger::{Ledger, Undone, sweep_request, swept, understood, undo_request};
+use crate::ledger::{
+    Approved, Ledger, Undone, approve_request, approved, sweep_request, swept, understood,
+    undo_request,
+};
 use crate::notices::Notices;
 use crate::table;
 use crate::{Binaries, BuildError};
@@ -29,6 +32,9 @@ pub(crate) const SWEEP_ROLE: &str = "undrift-sweep";
 /// Services whose events CloudTrail records in one region only: elsewhere their functions would
 /// wait for nothing (CloudTrail User Guide, "Global service events").
 const GLOBAL: [(&str, &str); 1] = [("iam", "us-east-1")];
+
+/// The SSM parameter that holds the pause switch.
+pub(crate) const PAUSE_PARAMETER: &str = "/undrift/pause";
 
 /// How many messages a function takes at once.
 const BATCH: usize = 10;
@@ -126,7 +132,7 @@ pub struct Service {
 }
 
 /// The function that reverts changes of a service, and its role.
-fn revert_role(service: &str) -> String {
+pub(crate) fn revert_role(service: &str) -> String {
     format!("undrift-{service}")
 }
 
@@ -259,7 +265,7 @@ impl Stack {
                     ("UNDRIFT_BUNDLE", bundle.display().to_string()),
                     ("UNDRIFT_ROLE_ARN", role(own)),
                     ("UNDRIFT_OWN_ROLES", own_roles.join(",")),
-                    ("UNDRIFT_PAUSE_PARAMETER", "/undrift/pause".to_owned()),
+                    ("UNDRIFT_PAUSE_PARAMETER", PAUSE_PARAMETER.to_owned()),
                     ("UNDRIFT_DUTY", duty.to_owned()),
                 ];
                 env.map(|(name, value)| (name.to_owned(), value)).to_vec()
@@ -380,6 +386,26 @@ impl Stack {
         };
         let request = undo_request(record, by, reason);
         Ok(understood(&service.undo.invoke(&request).await?)?)
+    }
+
+    /// Asks the function that reverts to carry out what a record proposes.
+    pub async fn approve(
+        &self,
+        record: &ChangeKey,
+        by: &str,
+        reason: &str,
+    ) -> Result<Approved, StackError> {
+        let name = record.resource.kind.service();
+        let Some(service) = self.services.get(name) else {
+            return Ok(Approved::Refused(format!("no function works for {name}")));
+        };
+        let request = approve_request(record, by, reason);
+        Ok(approved(&service.revert.invoke(&request).await?)?)
+    }
+
+    /// Turns the pause switch.
+    pub async fn switch(&self, paused: bool) -> Result<(), StackError> {
+        Ledger::through(self.admin.clone()).switch(paused).await
     }
 
     /// Sweeps once, to its end; what came of each invocation.

@@ -26,10 +26,19 @@ impl DynamoJournal {
         caps: &[CapKey],
         now: Timestamp,
     ) -> Result<Vec<u64>, JournalError> {
-        try_join_all(caps.iter().map(|cap| self.count(cap, now))).await
+        try_join_all(caps.iter().map(|cap| self.count(cap, 1, now))).await
     }
 
-    async fn count(&self, cap: &CapKey, now: Timestamp) -> Result<u64, JournalError> {
+    pub(super) async fn count_down(
+        &self,
+        caps: &[CapKey],
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        let counts = caps.iter().map(|cap| self.count(cap, -1, now));
+        try_join_all(counts).await.map(|_| ())
+    }
+
+    async fn count(&self, cap: &CapKey, by: i64, now: Timestamp) -> Result<u64, JournalError> {
         let doing = format!("counting the cap {cap:?}");
         let (key, window_end) = of_cap(cap, now);
         let answer = self
@@ -38,9 +47,9 @@ impl DynamoJournal {
                     .update_item()
                     .table_name(&self.table)
                     .set_key(Some(wire::key(&key)))
-                    .update_expression("ADD spent :one SET #ttl = :ttl, entity = :entity")
+                    .update_expression("ADD spent :by SET #ttl = :ttl, entity = :entity")
                     .expression_attribute_names("#ttl", TTL)
-                    .expression_attribute_values(":one", wire::number(1))
+                    .expression_attribute_values(":by", wire::number(by))
                     .expression_attribute_values(":ttl", wire::number(end(window_end, CAP_LIFE)))
                     .expression_attribute_values(":entity", wire::text("cap"))
                     .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
@@ -48,7 +57,9 @@ impl DynamoJournal {
             })
             .await?;
         wire::back(answer.attributes.unwrap_or_default())
+            // What is given back may have been spent in the window before.
             .get_number("spent")
+            .map(|spent: i64| u64::try_from(spent).unwrap_or(0))
             .ok_or_else(|| JournalError {
                 doing,
                 message: "DynamoDB gave no count back".to_owned(),

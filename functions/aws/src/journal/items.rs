@@ -54,7 +54,7 @@ pub fn record_item(record: &Record, now: Timestamp) -> Result<Item, ItemError> {
         .collect();
     let actor = match &record.cause {
         Cause::Change(change) => change.actor.key().to_owned(),
-        Cause::Undo { by, .. } => by.clone(),
+        Cause::Undo { by, .. } | Cause::Approval { by, .. } => by.clone(),
         Cause::Sweep { .. } => String::new(),
     };
     let end = now.saturating_add(RECORD_LIFE).unwrap_or(now).as_second();

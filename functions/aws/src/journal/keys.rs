@@ -28,7 +28,7 @@ use undrift_core::kind::ResourceRef;
 use undrift_core::name::{AccountId, KindId, Region, ResourceId};
 use undrift_core::notice::{Repeats, word};
 use undrift_core::record::ChangeKey;
-use undrift_engine::port::CapKey;
+use undrift_engine::port::{CapKey, CapOf};
 
 /// The partition key attribute's name.
 pub const PK: &str = "pk";
@@ -208,11 +208,12 @@ pub fn of_hold(thread: Thread<'_>, channel: &str) -> Key {
 /// The key of a cap's counter in the window that `now` lies in, and the window's end.
 #[must_use]
 pub fn of_cap(cap: &CapKey, now: Timestamp) -> (Key, Timestamp) {
-    let (of, name) = match cap {
-        CapKey::Actor(name) => ("actor", name),
-        CapKey::Policy(name) => ("policy", name),
-        CapKey::Account(name) => ("account", name),
+    let (of, name) = match &cap.of {
+        CapOf::Actor(name) => ("actor", name),
+        CapOf::Policy(name) => ("policy", name),
+        CapOf::Account(name) => ("account", name),
     };
+    let class = if cap.critical { "critical" } else { "other" };
     let name = if name.len() <= LONGEST_NAME {
         name.clone()
     } else {
@@ -221,7 +222,7 @@ pub fn of_cap(cap: &CapKey, now: Timestamp) -> (Key, Timestamp) {
     let begin = now.as_second().div_euclid(WINDOW) * WINDOW;
     let at = |second| Timestamp::from_second(second).unwrap_or(now);
     let key = Key {
-        pk: format!("cap#{of}#{name}#{}", at(begin)),
+        pk: format!("cap#{class}#{of}#{name}#{}", at(begin)),
         sk: "count".to_owned(),
     };
     (key, at(begin + WINDOW))
@@ -298,18 +299,31 @@ mod tests {
     #[test]
     fn caps_count_by_ten_minutes() {
         let at = |t: &str| t.parse::<Timestamp>().unwrap();
-        let cap = CapKey::Actor("arn:aws:iam::123456789012:role/Dev".into());
+        let role = || "arn:aws:iam::123456789012:role/Dev".to_owned();
+        let of = |of: CapOf| CapKey {
+            of,
+            critical: false,
+        };
+        let cap = of(CapOf::Actor(role()));
         let (key, end) = of_cap(&cap, at("2026-01-24T03:45:49Z"));
         assert_eq!(
             key.pk,
-            "cap#actor#arn:aws:iam::123456789012:role/Dev#2026-01-24T03:40:00Z"
+            "cap#other#actor#arn:aws:iam::123456789012:role/Dev#2026-01-24T03:40:00Z"
         );
         assert_eq!(end, at("2026-01-24T03:50:00Z"));
         assert_eq!(of_cap(&cap, at("2026-01-24T03:49:59.9Z")).0, key);
         assert_ne!(of_cap(&cap, at("2026-01-24T03:50:00Z")).0, key);
-        let same_name = CapKey::Policy("arn:aws:iam::123456789012:role/Dev".into());
+        let critical = CapKey {
+            critical: true,
+            ..cap
+        };
+        assert_ne!(of_cap(&critical, at("2026-01-24T03:45:49Z")).0, key);
+        let same_name = of(CapOf::Policy(role()));
         assert_ne!(of_cap(&same_name, at("2026-01-24T03:45:49Z")).0, key);
-        let long = of_cap(&CapKey::Actor("x".repeat(5000)), at("2026-01-24T03:45:49Z"));
+        let long = of_cap(
+            &of(CapOf::Actor("x".repeat(5000))),
+            at("2026-01-24T03:45:49Z"),
+        );
         assert!(long.0.pk.len() < 200);
     }
 

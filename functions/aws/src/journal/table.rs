@@ -263,6 +263,10 @@ impl Journal for DynamoJournal {
         self.count_up(caps, Timestamp::now()).await
     }
 
+    async fn refund(&self, caps: &[CapKey]) -> Result<(), JournalError> {
+        self.count_down(caps, Timestamp::now()).await
+    }
+
     async fn close(&self, close: &Close) -> Result<Closed, JournalError> {
         self.close_all(close, Timestamp::now()).await
     }

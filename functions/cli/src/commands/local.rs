@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use undrift_core::policy::Mode;
 use undrift_core::record::{Cause, Record};
 use undrift_local::{Account, Wire};
 use undrift_stack::Stack;
@@ -27,6 +28,30 @@ pub(crate) struct Args {
     /// The port to serve on [default: any free one]
     #[arg(long)]
     port: Option<u16>,
+    /// What may be done about what is found
+    #[arg(long, default_value = "revert")]
+    mode: Choice,
+}
+
+/// The deployment's mode.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Choice {
+    /// Record it, and tell people
+    Observe,
+    /// Propose it, and wait for `undrift approve`
+    Approve,
+    /// Put back what was there before
+    Revert,
+}
+
+impl From<Choice> for Mode {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Observe => Self::Observe,
+            Choice::Approve => Self::Approve,
+            Choice::Revert => Self::Revert,
+        }
+    }
 }
 
 impl Args {
@@ -44,7 +69,11 @@ impl Args {
                 }
             };
             let work = async {
-                let (account, stack) = local::start(shell, self.port, |_| {}).await?;
+                let (account, stack) = local::start(shell, self.port, |what| {
+                    let mode = self.mode.into();
+                    what.documents = Box::new(move |d| d.settings.deployment = Some(mode));
+                })
+                .await?;
                 let published = local::publish(shell, &account)?;
                 shell.line(format!("ready {}", account.endpoint()))?;
                 help(shell, &account.endpoint(), &stack.slack.address());

@@ -1,5 +1,6 @@
 //! The subcommands. Each is a file with its `Args`, which say what it takes, and their `run`.
 
+mod approve;
 mod bundle;
 mod check;
 mod demo;
@@ -9,10 +10,12 @@ mod iam;
 mod init;
 mod judge;
 mod local;
+mod pause;
 mod policies;
 mod records;
 mod redrive;
 mod replay;
+mod resume;
 mod schema;
 mod show;
 mod sweep;
@@ -50,6 +53,9 @@ commands! {
     Records(records),
     Show(show),
     Undo(undo),
+    Approve(approve),
+    Pause(pause),
+    Resume(resume),
     Sweep(sweep),
     Redrive(redrive),
     Init(init),

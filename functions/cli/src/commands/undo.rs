@@ -3,8 +3,8 @@
 use undrift_stack::Undone;
 
 use crate::ending::{Ending, Failure};
-use crate::local;
 use crate::shell::{BAD, GOOD, Shell, plain};
+use crate::{local, paper};
 
 /// Take a revert back, and leave what that re-opens alone for 24 hours
 #[derive(Debug, clap::Args)]
@@ -43,21 +43,8 @@ impl Args {
                 }
                 Undone::Moved(moved) => {
                     shell.note(format!("{BAD}refused:{BAD:#} it was edited since:"));
-                    for element in moved {
-                        shell.note(format!("  {}", plain(&element.path.to_string())));
-                        let show = |e: Option<&serde_json::Value>| {
-                            e.map_or("nothing".to_owned(), |e| {
-                                plain(&undrift_core::kind::one_line(e))
-                            })
-                        };
-                        shell.note(format!(
-                            "    left by Undrift: {}",
-                            show(element.left.as_ref())
-                        ));
-                        shell.note(format!(
-                            "    there now:       {}",
-                            show(element.found.as_ref())
-                        ));
+                    for line in paper::moved(&moved, "left by Undrift") {
+                        shell.note(line);
                     }
                     Ok(Ending::Found)
                 }

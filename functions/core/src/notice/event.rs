@@ -103,6 +103,11 @@ impl Cut {
                 let undo = json!({"of": key(of), "by": self.text(by), "reason": self.text(reason)});
                 add("undo", Some(undo));
             }
+            Cause::Approval { of, by, reason } => {
+                let approval =
+                    json!({"of": key(of), "by": self.text(by), "reason": self.text(reason)});
+                add("approval", Some(approval));
+            }
             Cause::Sweep { since } => add("sweep", Some(json!({"since": since}))),
         }
         add("severity", record.severity().map(|s| word(s).into()));

@@ -55,12 +55,10 @@ pub fn message(notice: &Notice) -> Value {
         let left = fenced(&notice.left_alone, 1500);
         blocks.push(section(&mrkdwn(&format!("*Left alone*\n{left}"))));
     }
-    if let Some(undo) = &notice.undo {
-        blocks.push(section(&mrkdwn(&format!("*Undo*\n{}", code(undo, 2000)))));
-    }
+    blocks.extend(commands(notice));
     if notice.follows() {
         let of = code(&notice.incident.to_string(), 2000);
-        blocks.push(section(&mrkdwn(&format!("*Undone*\n{of}"))));
+        blocks.push(section(&mrkdwn(&format!("*{}*\n{of}", notice.followed))));
     }
     if notice.outcome == OutcomeKind::Reverted {
         let still = "Connections that were already established are not cut.";
@@ -82,9 +80,7 @@ pub fn message(notice: &Notice) -> Value {
 pub fn details(notice: &Notice) -> Value {
     let head = format!("{}: {}", notice.title(), notice.reason);
     let mut blocks = vec![section(&plain(&head, SECTION))];
-    if let Some(undo) = &notice.undo {
-        blocks.push(section(&mrkdwn(&format!("*Undo*\n{}", code(undo, 2000)))));
-    }
+    blocks.extend(commands(notice));
     blocks.extend(notice.found.iter().take(10).map(|found| {
         let head = code(&found.policy, 200);
         let lines = fenced(&found.evidence, 1500);
@@ -106,10 +102,19 @@ pub fn fallback(notice: &Notice) -> String {
     let line = format!("{}: {}", notice.title(), notice.reason);
     let line: String = line.chars().map(tame).collect();
     // A command is said whole and as it is, or not at all.
-    let undo = notice.undo.as_ref().map(|u| format!(" Undo: {u}"));
+    let undo = notice.commands().next();
+    let undo = undo.map(|(does, command)| format!(" {does}: {command}"));
     let undo = undo.filter(|u| u.chars().all(|c| tame(c) == c) && width(u) < FALLBACK / 2);
     let undo = undo.map_or_else(String::new, |u| escaped(&u, FALLBACK));
     escaped(&line, FALLBACK.saturating_sub(width(&undo))) + &undo
+}
+
+/// What people can do about it.
+fn commands(notice: &Notice) -> impl Iterator<Item = Value> {
+    let say = |(does, command): (&str, &String)| {
+        section(&mrkdwn(&format!("*{does}*\n{}", code(command, 2000))))
+    };
+    notice.commands().map(say)
 }
 
 fn fields(notice: &Notice) -> Vec<(&'static str, String)> {

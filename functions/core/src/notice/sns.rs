@@ -49,6 +49,9 @@ pub fn amazon_q(notice: &Notice) -> Message {
     if let Some(undo) = &notice.undo {
         steps.push(format!("To take it back: {}", bare(undo, 500)));
     }
+    if let Some(approve) = &notice.approve {
+        steps.push(format!("To have it done: {}", bare(approve, 500)));
+    }
     let links = notice.links.iter();
     steps.extend(links.map(|link| format!("{}: {}", link.label, link.url)));
     let title: String = notice.title().chars().take(LONGEST_TITLE).collect();
@@ -141,11 +144,13 @@ fn text(notice: &Notice) -> String {
     if notice.outcome == OutcomeKind::Reverted {
         lines.push("Connections that were already established are not cut.".to_owned());
     }
-    if let Some(undo) = &notice.undo {
-        lines.push(format!("Undo: {undo}"));
-    }
+    lines.extend(
+        notice
+            .commands()
+            .map(|(does, command)| format!("{does}: {command}")),
+    );
     if notice.follows() {
-        lines.push(format!("Undone: {}", notice.incident));
+        lines.push(format!("{}: {}", notice.followed, notice.incident));
     }
     for link in &notice.links {
         lines.push(format!("{}: {}", link.label, link.url));

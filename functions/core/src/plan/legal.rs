@@ -8,6 +8,7 @@ use crate::decide::{Circumstances, Why, exempt};
 use crate::judge::{Evidence, Viewed, findings};
 use crate::kind::{ElementPath, Image, Kind, ResourceRef};
 use crate::name::PolicyId;
+use crate::policy::Mode;
 
 pub(super) fn legal(
     kind: &dyn Kind,
@@ -37,6 +38,47 @@ pub(super) fn legal(
     }
     if after.len() >= before.len() {
         return Err(all("as much would be wrong as is now".to_owned()));
+    }
+    Ok(())
+}
+
+/// What is planned still makes it better, and nothing worse, by the policies and exemptions of
+/// today.
+///
+/// # Errors
+///
+/// Why not, in words.
+pub fn still_mends(
+    kind: &dyn Kind,
+    resource: &ResourceRef,
+    live: &Image,
+    desired: &Image,
+    writes: &[Write],
+    now: Circumstances<'_>,
+) -> Result<(), String> {
+    let before = evidence(kind, resource, live, now)?;
+    let after = evidence(kind, resource, desired, now)?;
+    let planned = |path: &ElementPath| writes.iter().any(|w| w.path == *path);
+    let active = |policy: &PolicyId| {
+        let mut policies = now.bundle.policies.iter();
+        let policy = policies.find(|p| p.policy.id == *policy);
+        policy.is_some_and(|p| {
+            let settings = &now.bundle.settings;
+            settings.mode(&p.policy, &resource.account) != Mode::Observe
+        })
+    };
+    let wrong: Vec<_> = before.iter().filter(|(_, path)| planned(path)).collect();
+    if wrong.is_empty() {
+        return Err("no policy of today finds it wrong, or an exemption covers it".to_owned());
+    }
+    if !wrong.iter().any(|(policy, _)| active(policy)) {
+        return Err("the mode in force is observe".to_owned());
+    }
+    if let Some((policy, path)) = after.difference(&before).next() {
+        return Err(format!("{path} would newly break {policy}"));
+    }
+    if after.len() >= before.len() {
+        return Err("as much would be wrong as is now".to_owned());
     }
     Ok(())
 }

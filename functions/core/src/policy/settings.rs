@@ -91,3 +91,92 @@ impl Settings {
         .unwrap_or(Mode::Observe)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Mode::{Approve, Observe, Revert};
+    use serde_json::json;
+
+    const MINE: &str = "111122223333";
+
+    fn policy(mode: Mode) -> Policy {
+        let policy = json!({
+            "schema": "policy/v1", "id": "p", "title": "t", "severity": "low", "why": "w",
+            "kind": "ec2/security-group", "on": {"ec2.amazonaws.com": ["E"]},
+            "violation": "[]", "remedy": "restore", "mode": mode
+        });
+        serde_json::from_value(policy).unwrap()
+    }
+
+    /// Per row: the policy's own mode, the settings, and what counts.
+    #[test]
+    fn within_a_list_the_specific_entry_counts_and_across_lists_the_least_active() {
+        for (own, settings, counts) in [
+            // A new deployment observes, whatever else is set.
+            (Revert, json!({}), Observe),
+            (Revert, json!({"accounts": {MINE: "revert"}}), Observe),
+            (Revert, json!({"policies": {"p": "revert"}}), Observe),
+            // An unset list sets no limit.
+            (Revert, json!({"deployment": "revert"}), Revert),
+            (Approve, json!({"deployment": "revert"}), Approve),
+            (Observe, json!({"deployment": "revert"}), Observe),
+            (Revert, json!({"deployment": "approve"}), Approve),
+            // The specific entry replaces its list's default, in both directions.
+            (
+                Revert,
+                json!({"deployment": "revert", "accounts": {"default": "observe", MINE: "revert"}}),
+                Revert,
+            ),
+            (
+                Revert,
+                json!({"deployment": "revert", "accounts": {"default": "revert", MINE: "observe"}}),
+                Observe,
+            ),
+            (
+                Revert,
+                json!({"deployment": "revert", "policies": {"default": "observe", "p": "approve"}}),
+                Approve,
+            ),
+            (
+                Revert,
+                json!({"deployment": "revert", "policies": {"default": "approve", "other": "revert"}}),
+                Approve,
+            ),
+            // Across lists nothing makes it more active.
+            (
+                Revert,
+                json!({"deployment": "revert", "accounts": {MINE: "approve"}, "policies": {"p": "revert"}}),
+                Approve,
+            ),
+            (
+                Approve,
+                json!({"deployment": "revert", "accounts": {MINE: "revert"}, "policies": {"p": "revert"}}),
+                Approve,
+            ),
+            (
+                Revert,
+                json!({"deployment": "approve", "accounts": {MINE: "revert"}, "policies": {"p": "observe"}}),
+                Observe,
+            ),
+        ] {
+            let read: Settings = serde_json::from_value(settings.clone()).unwrap();
+            let account = AccountId::parse(MINE).unwrap();
+            assert_eq!(
+                read.mode(&policy(own), &account),
+                counts,
+                "{own:?}, {settings}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_account_that_isnt_named_gets_the_default() {
+        let settings =
+            json!({"deployment": "revert", "accounts": {"default": "approve", MINE: "revert"}});
+        let settings: Settings = serde_json::from_value(settings).unwrap();
+        assert_eq!(settings.mode_elsewhere(&policy(Revert)), Approve);
+        let other = AccountId::parse("444455556666").unwrap();
+        assert_eq!(settings.mode(&policy(Revert), &other), Approve);
+    }
+}

@@ -110,6 +110,7 @@ impl Record {
     fn who(&self) -> String {
         match &self.cause {
             Cause::Undo { by, reason, .. } => format!("{by}, by `undrift undo`: {reason}"),
+            Cause::Approval { of, .. } => format!("whoever record {of} names"),
             Cause::Sweep { .. } => "not known: no event tells; the sweep found it".to_owned(),
             Cause::Change(change) => {
                 let actor = &change.actor;
@@ -145,6 +146,10 @@ impl Record {
     }
 
     fn reverted_by(&self) -> String {
+        let approved = match &self.cause {
+            Cause::Approval { by, reason, .. } => format!(", approved by {by}: {reason}"),
+            _ => String::new(),
+        };
         match self.outcome.kind {
             OutcomeKind::Reverted | OutcomeKind::Pending | OutcomeKind::Undone => {
                 let requests: Vec<&str> = self
@@ -153,7 +158,7 @@ impl Record {
                     .filter_map(|s| s.request_id.as_deref())
                     .collect();
                 format!(
-                    "Undrift {} ({}, {}), request {}",
+                    "Undrift {} ({}, {}), request {}{approved}",
                     self.worker.version,
                     self.worker.function,
                     self.worker.role,

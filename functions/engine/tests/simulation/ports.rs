@@ -236,6 +236,10 @@ impl Journal for Sim {
         self.write(move |_| vec![1; count]).await
     }
 
+    async fn refund(&self, _: &[CapKey]) -> Result<(), JournalError> {
+        self.write(|_| ()).await
+    }
+
     async fn close(&self, close: &Close) -> Result<Closed, JournalError> {
         // What is remembered comes first: the record of a change says that it is dealt with.
         let (first, then): (Vec<_>, Vec<_>) = puts(close)

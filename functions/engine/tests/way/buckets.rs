@@ -6,8 +6,9 @@ use undrift_core::change::Change;
 use undrift_core::kind::{FacetName, Kind};
 use undrift_core::policy::Policy;
 use undrift_core::record::{Cause, OutcomeKind};
+use undrift_engine::asked::AskedError;
 use undrift_engine::sweep::{Cursor, Explained};
-use undrift_engine::undo::{UndoError, Undone};
+use undrift_engine::undo::Undone;
 
 use crate::documents::{BUCKET, ONE, TWO, done, known, text, trusted};
 use crate::events::{change, undo_of};
@@ -178,7 +179,7 @@ async fn an_undo_that_was_not_done_exempts_nothing() {
         Some(crate::world::error(call, class, "AccessDenied"))
     }));
     let undone = world.engine().undo(&request, time(200)).await;
-    assert!(matches!(undone, Err(UndoError::Failed(_))), "{undone:?}");
+    assert!(matches!(undone, Err(AskedError::Failed(_))), "{undone:?}");
     world.faults.lock().unwrap().clear();
     // Another one comes too late: somebody is faster.
     let again = undrift_engine::undo::UndoRequest {
@@ -196,7 +197,7 @@ async fn an_undo_that_was_not_done_exempts_nothing() {
         }
     }));
     let undone = world.engine().undo(&again, time(200)).await;
-    assert!(matches!(undone, Err(UndoError::Busy(_))), "{undone:?}");
+    assert!(matches!(undone, Err(AskedError::Busy(_))), "{undone:?}");
     *world.on_read.lock().unwrap() = None;
     tick(&world, 60);
     crate::documents::put(&world, &text(&[ONE, "*"]));

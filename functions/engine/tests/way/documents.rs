@@ -5,7 +5,8 @@ use undrift_core::change::Change;
 use undrift_core::kind::{FacetName, Image, document};
 use undrift_core::policy::Policy;
 use undrift_core::record::OutcomeKind;
-use undrift_engine::undo::{UndoError, Undone};
+use undrift_engine::asked::AskedError;
+use undrift_engine::undo::Undone;
 
 use crate::events::undo_of;
 use crate::world::{World, change, tick, time};
@@ -130,7 +131,7 @@ async fn an_undo_does_not_write_over_it_either() {
     }));
     let deadline = time(200);
     let undone = world.engine().undo(&request, deadline).await;
-    assert!(matches!(undone, Err(UndoError::Busy(_))), "{undone:?}");
+    assert!(matches!(undone, Err(AskedError::Busy(_))), "{undone:?}");
     assert_eq!(trusted(&world), [ONE, TWO, THREE]);
     // Asked again, it comes beside the colleague's.
     *world.on_read.lock().unwrap() = None;

@@ -10,12 +10,15 @@
     reason = "tests"
 )]
 
+mod approve;
 mod before;
 mod buckets;
+mod caps;
 mod cases;
 mod documents;
 mod events;
 mod hostile;
+mod precedence;
 mod resume;
 mod sweep;
 mod takeover;

@@ -40,6 +40,7 @@ pub(crate) struct World {
     next_rule: Mutex<u32>,
     pub(crate) journal_down: Mutex<bool>,
     pub(crate) paused: Mutex<bool>,
+    pub(crate) spent: Mutex<BTreeMap<CapKey, u64>>,
     /// What the n-th read is to meet.
     pub(crate) on_read: Mutex<Option<OnRead>>,
 }
@@ -345,7 +346,21 @@ impl Journal for &World {
     }
 
     async fn spend(&self, caps: &[CapKey]) -> Result<Vec<u64>, JournalError> {
-        Ok(vec![1; caps.len()])
+        let mut spent = self.spent.lock().unwrap();
+        let mut count = |cap: &CapKey| {
+            let spent = spent.entry(cap.clone()).or_default();
+            *spent += 1;
+            *spent
+        };
+        Ok(caps.iter().map(&mut count).collect())
+    }
+
+    async fn refund(&self, caps: &[CapKey]) -> Result<(), JournalError> {
+        let mut spent = self.spent.lock().unwrap();
+        for cap in caps {
+            *spent.get_mut(cap).unwrap() -= 1;
+        }
+        Ok(())
     }
 
     async fn close(&self, close: &Close) -> Result<Closed, JournalError> {
