@@ -169,14 +169,16 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
 
 /// The record whose last revision a person's request brings, once that is done.
 pub(crate) fn ends_another(record: &Record) -> Option<&ChangeKey> {
-    match (&record.cause, record.outcome.kind) {
-        (Cause::Undo { of, .. }, OutcomeKind::Undone) => Some(of),
-        (
-            Cause::Approval { of, .. },
-            OutcomeKind::Reverted | OutcomeKind::ClosedByOthers | OutcomeKind::Gone,
-        ) => Some(of),
-        _ => None,
-    }
+    use OutcomeKind::{ClosedByOthers, Gone, Reverted, Undone};
+    let (of, is_done) = match &record.cause {
+        Cause::Undo { of, .. } => (of, matches!(record.outcome.kind, Undone)),
+        Cause::Approval { of, .. } => {
+            let is_done = matches!(record.outcome.kind, Reverted | ClosedByOthers | Gone);
+            (of, is_done)
+        }
+        Cause::Change(_) | Cause::Sweep { .. } => return None,
+    };
+    is_done.then_some(of)
 }
 
 /// The last revision of the record that a request was about; none if it has it.
