@@ -156,7 +156,7 @@ impl Stage {
             let mut policies = acted.map(|a| a.policy.as_str());
             let made = match &r.cause {
                 Cause::Change(change) => change.time,
-                Cause::Undo { .. } | Cause::Sweep { .. } => return false,
+                Cause::Undo { .. } | Cause::Approval { .. } | Cause::Sweep { .. } => return false,
             };
             r.key.resource.id.as_str() == id
                 && r.outcome.kind == OutcomeKind::Reverted

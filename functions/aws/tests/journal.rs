@@ -22,7 +22,7 @@ use undrift_aws::journal::post::{Posted, Shown, Thread};
 use undrift_core::notice::Repeats;
 use undrift_core::policy::{Exemption, Scope, Severity};
 use undrift_core::record::{Outcome, OutcomeKind};
-use undrift_engine::port::{CapKey, Claim, Claimed, Close, Closed, Journal, Release};
+use undrift_engine::port::{CapKey, CapOf, Claim, Claimed, Close, Closed, Journal, Release};
 use undrift_local::FaultAction;
 
 fn now() -> Timestamp {
@@ -260,9 +260,13 @@ async fn what_is_remembered_is_written_over_its_own_version_only() {
 #[tokio::test]
 async fn caps_count_and_messages_are_remembered() {
     let table = Table::new().await;
+    let cap = |of| CapKey {
+        of,
+        critical: false,
+    };
     let caps = [
-        CapKey::Actor("arn:aws:iam::123456789012:role/Dev".into()),
-        CapKey::Policy("p".into()),
+        cap(CapOf::Actor("arn:aws:iam::123456789012:role/Dev".into())),
+        cap(CapOf::Policy("p".into())),
     ];
     let before = Timestamp::now();
     let first = table.journal.spend(&caps).await.unwrap();
@@ -270,6 +274,8 @@ async fn caps_count_and_messages_are_remembered() {
     let window = |t: Timestamp| t.as_second() / undrift_aws::journal::keys::WINDOW;
     if window(before) == window(Timestamp::now()) {
         assert_eq!((first, one), (vec![1, 1], vec![2]));
+        table.journal.refund(&caps).await.unwrap();
+        assert_eq!(table.journal.spend(&caps).await.unwrap(), [2, 1]);
     }
     assert!(table.journal.spend(&[]).await.unwrap().is_empty());
 
