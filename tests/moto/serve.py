@@ -18,6 +18,8 @@ No operation of moto is altered. What differs from its own server is only how ca
   host stands for) are made once. They took a quarter of a short call's time.
 - AWS's own policies, some 1,600, are read for the partition `aws` alone; moto reads them for all five at its first
   call, most of a second long, and no region of the others is used.
+- Where a filter names security groups, only their rules are gone through. Moto copies every rule of the account
+  first, 40 ms where there are 200 groups.
 - Calls of one service run one at a time. AWS makes a DynamoDB conditional write or a security-group change
   atomic; moto's threads may switch between its check and its write.
 """
@@ -32,12 +34,14 @@ import socket
 import sys
 import threading
 import time
+import types
 from http.server import ThreadingHTTPServer
 
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 import moto.backends  # noqa: E402
 import moto.core.responses  # noqa: E402
+import moto.ec2.models.security_groups  # noqa: E402
 import moto.iam.models  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
@@ -56,6 +60,22 @@ POLICIES_OF_AWS = moto.iam.models.IAMBackend._init_aws_policies
 moto.iam.models.IAMBackend._init_aws_policies = (
     lambda backend: POLICIES_OF_AWS(backend) if backend.region_name == "aws" else []
 )
+
+RULES = moto.ec2.models.security_groups.SecurityGroupBackend.describe_security_group_rules
+
+
+def rules_of_groups(backend, sg_rule_ids, filters):
+    """The rules of the groups that a filter names."""
+    named = filters.get("group-id")
+    if not named:
+        return RULES(backend, sg_rule_ids, filters)
+    of_vpc = {
+        vpc: {group: groups[group] for group in named if group in groups} for vpc, groups in backend.groups.items()
+    }
+    return RULES(types.SimpleNamespace(groups=of_vpc), sg_rule_ids, filters)
+
+
+moto.ec2.models.security_groups.SecurityGroupBackend.describe_security_group_rules = rules_of_groups
 
 
 class Handler(MotoRequestHandler):
