@@ -158,7 +158,7 @@ async fn a_document_is_approved_as_it_was_proposed_or_not_at_all() {
     let proposal = proposed(&sandbox, "shared").await;
     // She narrows it herself: there is nothing of the plan to carry out any more.
     let narrowed = statement("Everybody", "123456789012");
-    put(&[partner.clone(), narrowed]).await;
+    put(&[partner.clone(), narrowed.clone()]).await;
     let Approved::Moved(moved) = approve(&sandbox, &proposal).await else {
         panic!("not refused")
     };
@@ -173,7 +173,12 @@ async fn a_document_is_approved_as_it_was_proposed_or_not_at_all() {
     let last = last.max_by_key(|r| r.happened()).unwrap();
     let end = approve(&sandbox, last).await;
     assert!(matches!(end, Approved::Done(_)), "{end:?}");
-    assert_eq!(sids().await, ["Partner", "Colleague"]);
+    // What she had narrowed is as narrow again, and the colleague's statement stays.
+    assert_eq!(sids().await, ["Partner", "Everybody", "Colleague"]);
+    let of = json!({"Bucket": "shared"});
+    let answer = maya.call("s3", "GetBucketPolicy", of).await.unwrap();
+    let policy: Value = serde_json::from_str(&text(&answer, "/Policy")).unwrap();
+    assert_eq!(policy["Statement"][1], narrowed);
 }
 
 /// The functions read the pause switch at most this often.

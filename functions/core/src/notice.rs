@@ -118,7 +118,7 @@ pub fn notice(record: &Record, times_today: Option<u64>) -> Option<Notice> {
     Some(Notice {
         key: record.key.clone(),
         revision: record.revision,
-        incident,
+        incident: incident.clone(),
         repeats: repeats(record),
         outcome: record.outcome.kind,
         reason: clean(&record.outcome.reason),
@@ -134,7 +134,7 @@ pub fn notice(record: &Record, times_today: Option<u64>) -> Option<Notice> {
         })),
         answers: answers.collect(),
         times_today,
-        undo: reverted.then(|| format!("undrift undo {}", record.key)),
+        undo: reverted.then(|| format!("undrift undo {incident}")),
         followed: match record.cause {
             Cause::Approval { .. } => "Approved",
             _ => "Undone",

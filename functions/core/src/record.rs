@@ -330,7 +330,8 @@ impl Record {
     #[must_use]
     pub fn is_approvable(&self) -> bool {
         let planned = self.plan.as_ref().is_some_and(|p| !p.writes.is_empty());
-        planned && self.outcome.kind == OutcomeKind::Proposed
+        let itself = matches!(self.cause, Cause::Approval { .. });
+        planned && !itself && self.outcome.kind == OutcomeKind::Proposed
     }
 
     /// When a proposal's time is over: after that it isn't carried out any more, since nobody who

@@ -1,7 +1,7 @@
 //! Approval: what was proposed is carried out, as it was proposed or not at all.
 
 use jiff::Timestamp;
-use undrift_core::decide::Circumstances;
+use undrift_core::decide::{Circumstances, Decision};
 use undrift_core::kind::{Image, Kind};
 use undrift_core::name::EventId;
 use undrift_core::plan::{Moved, Plan, stands, still_mends};
@@ -11,7 +11,8 @@ use undrift_core::weigh::Scales;
 use crate::Engine;
 use crate::asked::AskedError;
 use crate::close::Draft;
-use crate::port::{Clock, Cloud, Journal, Switch};
+use crate::outcome::{ended, ends_another};
+use crate::port::{Clock, Close, Cloud, Journal, JournalError, Switch};
 use crate::way::{Attempt, Run};
 
 /// Somebody wants a proposal carried out.
@@ -57,14 +58,19 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             event: request.id.clone(),
             resource: resource.clone(),
         };
-        let earlier = self.journal.record(&key).await?;
-        if let Some(done) = earlier.as_ref().and_then(done) {
-            return Ok(done);
-        }
         let Some(first) = self.journal.record(&request.record).await? else {
             let why = format!("there is no record {}", request.record);
             return Ok(Approved::Refused(why));
         };
+        if first.outcome.kind == OutcomeKind::Undone {
+            let why = format!("record {} was {}", first.key, first.outcome.reason);
+            return Ok(Approved::Refused(why));
+        }
+        let earlier = self.journal.record(&key).await?;
+        if let Some(done) = earlier.as_ref().filter(|r| ends_another(r).is_some()) {
+            self.end_proposal(done).await?;
+            return Ok(Approved::Done(Box::new(done.clone())));
+        }
         let plan = match approvable(&first, seen) {
             Ok(plan) => plan,
             Err(why) => return Ok(Approved::Refused(why)),
@@ -95,7 +101,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             now: looked_at,
         };
         let desired = plan.desired(live);
-        if let Err(why) = still_mends(kind, &resource, live, &desired, &plan.writes, now) {
+        let proposed = first.rulings.iter();
+        let proposed = proposed.filter(|r| !matches!(r.decision, Decision::Leave(_)));
+        let proposed: Vec<_> = proposed.map(|r| r.path.clone()).collect();
+        let change = match &first.cause {
+            Cause::Change(change) => Some(&**change),
+            _ => None,
+        };
+        let about = (&resource, change);
+        if let Err(why) = still_mends(kind, about, live, &desired, &proposed, now) {
             return Ok(Approved::Refused(why));
         }
         let plan = match kind.steps(&resource, live, &desired) {
@@ -124,16 +138,38 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             observed: None,
             now,
         };
-        if let Attempt::Again(_) = self.carry_out(&mut run, draft, Vec::new()).await {
-            return Err(AskedError::Busy(run.resource.to_string()));
-        }
+        let attempt = self.carry_out(&mut run, draft, Vec::new()).await;
         let record = self.journal.record(&key).await?;
-        record.as_ref().and_then(done).ok_or_else(|| {
-            let why = record.map_or("it is claimed, and not closed yet".to_owned(), |r| {
-                format!("{}: {}", r.outcome.kind.word(), r.outcome.reason)
-            });
-            AskedError::Failed(why)
-        })
+        match (record, attempt) {
+            (Some(record), _) if ends_another(&record).is_some() => {
+                self.end_proposal(&record).await?;
+                Ok(Approved::Done(Box::new(record)))
+            }
+            (_, Attempt::Again(_)) => Err(AskedError::Busy(run.resource.to_string())),
+            (Some(r), _) => {
+                let why = format!("{}: {}", r.outcome.kind.word(), r.outcome.reason);
+                Err(AskedError::Failed(why))
+            }
+            (None, _) => {
+                let why = "it is claimed, and not closed yet".to_owned();
+                Err(AskedError::Failed(why))
+            }
+        }
+    }
+
+    /// The proposal's last revision, where a crash or another revision kept it from being written
+    /// beside the approval's.
+    async fn end_proposal(&self, approval: &Record) -> Result<(), JournalError> {
+        let Some(of) = ends_another(approval) else {
+            return Ok(());
+        };
+        let first = self.journal.record(of).await?;
+        let Some(last) = first.and_then(|first| ended(first, approval)) else {
+            return Ok(());
+        };
+        let mut close = Close::of(of.resource.clone());
+        close.records.push(last);
+        self.journal.close(&close).await.map(|_| ())
     }
 
     fn approval(
@@ -159,12 +195,6 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             ..Record::new(key.clone(), cause, self.worker.clone(), seen, outcome)
         }
     }
-}
-
-/// An approval that has its end already.
-fn done(record: &Record) -> Option<Approved> {
-    let ended = crate::outcome::ends_another(record).is_some();
-    ended.then(|| Approved::Done(Box::new(record.clone())))
 }
 
 /// The plan that a record proposes, where it may still be approved.

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use undrift_core::decide::Decision;
+use undrift_core::name::PolicyId;
 use undrift_core::policy::Severity;
 use undrift_core::record::{Outcome, OutcomeKind};
+use undrift_core::weigh::Weighed;
 
 use crate::claim::Work;
 use crate::close::Draft;
@@ -43,28 +45,21 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let cap = over.map(|(cap, _)| cap).min()?;
         tracing::error!(alarm = "over a cap", resource = %run.resource, cap = %cap, "more is being reverted than the caps allow");
         // Who is over its own cap doesn't use up everybody else's.
-        if let CapOf::Actor(_) = cap.of {
-            let others = caps.iter().filter(|c| !matches!(c.of, CapOf::Actor(_)));
-            let others: Vec<CapKey> = others.cloned().collect();
-            if let Err(e) = self.journal.refund(&others).await {
-                tracing::warn!(resource = %run.resource, error = %e, "caps are counted as spent that are not");
-            }
-        }
         // What a crash left open was let through when it was claimed.
         if free.held.is_some() {
             return None;
         }
-        let severe = work
-            .records
-            .iter()
-            .any(|(r, _)| r.severity() >= Some(Severity::High));
-        if severe {
-            let now = self.clock.now();
-            let ages = run.items.iter().map(|i| now.duration_since(i.change.time));
-            let rest = SLOWED - ages.min().unwrap_or(SLOWED);
+        // The oldest counts: what is done beside it doesn't put it off.
+        let changes = draft.items.iter().zip(&draft.scales.changes);
+        let severe = changes.filter(|(_, w)| worst(w) >= Some(Severity::High));
+        let now = self.clock.now();
+        let ages = severe.map(|(item, _)| now.duration_since(item.change.time));
+        if let Some(age) = ages.max() {
+            let rest = SLOWED - age;
             if !rest.is_positive() {
                 return None;
             }
+            self.refund(run, caps).await;
             if let Err(end) = self.release(run, free).await {
                 return Some(end);
             }
@@ -74,14 +69,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 &Disposition::retry(rest.min(SLOWED), why),
             )));
         }
+        self.refund(run, caps).await;
         let mut close = crate::port::Close::of(run.resource.clone());
         let mut ends = Vec::new();
         for (record, index) in &work.records {
             let mut record = record.clone();
-            record.outcome = Outcome::new(
-                OutcomeKind::Proposed,
-                format!("more was reverted lately than the cap {cap} allows"),
-            );
+            if record.outcome.kind == OutcomeKind::Pending {
+                let why = format!("more was reverted lately than the cap {cap} allows");
+                record.outcome = Outcome::new(OutcomeKind::Proposed, why);
+            }
             record.stages.closed = Some(self.clock.now());
             close.records.push(record);
             ends.extend(index.map(|i| (i, Disposition::Done)));
@@ -89,6 +85,16 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         close.observed = crate::close::remembered(draft.looked, draft.observed.clone());
         close.release = Some(Release::of(&run.nonce, free.clone()));
         Some(self.put(run, close, ends).await)
+    }
+
+    /// Gives back what was spent on nothing: others would be held back by it.
+    pub(crate) async fn refund(&self, run: &Run, caps: &[CapKey]) {
+        if caps.is_empty() {
+            return;
+        }
+        if let Err(e) = self.journal.refund(caps).await {
+            tracing::warn!(resource = %run.resource, error = %e, "caps are counted as spent that are not");
+        }
     }
 
     /// How often a cap may be spent within its time. One actor alone can't spend the account's.
@@ -108,12 +114,8 @@ pub(crate) fn caps(draft: &Draft<'_>) -> Vec<CapKey> {
         if weighed.decision != Decision::Act {
             continue;
         }
-        let acted = weighed.rulings.iter();
-        let acted = acted.filter(|r| r.decision == Decision::Act);
-        let policies: BTreeSet<_> = acted.map(|r| &r.policy).collect();
-        let assessed = weighed.assessments.iter();
-        let worst = assessed.filter(|a| policies.contains(&a.policy));
-        let critical = worst.map(|a| a.severity).max() == Some(Severity::Critical);
+        let policies = acted(weighed);
+        let critical = worst(weighed) == Some(Severity::Critical);
         let actor = CapOf::Actor(item.change.actor.key().to_owned());
         let account = CapOf::Account(item.change.account.to_string());
         let policies = policies.iter().map(|p| CapOf::Policy(p.to_string()));
@@ -121,4 +123,19 @@ pub(crate) fn caps(draft: &Draft<'_>) -> Vec<CapKey> {
         keys.extend(all.map(|of| CapKey { of, critical }));
     }
     keys.into_iter().collect()
+}
+
+/// The policies for which something is put back.
+fn acted(weighed: &Weighed) -> BTreeSet<&PolicyId> {
+    let acted = weighed.rulings.iter();
+    let acted = acted.filter(|r| r.decision == Decision::Act);
+    acted.map(|r| &r.policy).collect()
+}
+
+/// How bad the worst of what is put back is.
+fn worst(weighed: &Weighed) -> Option<Severity> {
+    let policies = acted(weighed);
+    let assessed = weighed.assessments.iter();
+    let found = assessed.filter(|a| policies.contains(&a.policy));
+    found.map(|a| a.severity).max()
 }

@@ -56,7 +56,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         .await;
         match claimed {
             Ok(Claimed::Won) => {}
-            Ok(Claimed::Lost) => return Attempt::Again("somebody else holds the claim".to_owned()),
+            Ok(Claimed::Lost) => {
+                self.refund(run, &caps).await;
+                return Attempt::Again("somebody else holds the claim".to_owned());
+            }
             Err(e) => {
                 tracing::error!(resource = %run.resource, error = %e, "nothing is written while the claim can't be");
                 let retry = Disposition::retry(jiff::SignedDuration::from_secs(5), e.to_string());
@@ -87,6 +90,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                     && work.plan.is_undisturbed(draft.kind, draft.live, &image)
             }),
             Err(e) => {
+                self.refund(run, &caps).await;
                 if let Err(end) = self.release(run, &unused).await {
                     return end;
                 }
@@ -95,6 +99,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         };
         if moved && run.conflicts == 0 {
             run.conflicts += 1;
+            self.refund(run, &caps).await;
             if let Err(e) = self.release(run, &unused).await {
                 return e;
             }
@@ -106,6 +111,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             self.apply_and_verify(run, draft.kind, &work.plan, &free)
                 .await
         };
+        if applied.wrote.is_empty() && !applied.unfinished {
+            self.refund(run, &caps).await;
+        }
         if applied.unfinished {
             // The claim stays: whoever comes after the lease takes the work over.
             let retry = Disposition::retry(

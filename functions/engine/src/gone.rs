@@ -1,6 +1,6 @@
 //! Resources that don't exist any more, or that nobody may look at.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use undrift_core::decide::Circumstances;
 use undrift_core::judge::Assessment;
 use undrift_core::kind::{Effect, Facet, Image};
@@ -8,6 +8,7 @@ use undrift_core::record::{Outcome, OutcomeKind, Record};
 use undrift_core::weigh::weigh;
 
 use crate::look::Looked;
+use crate::outcome::{ended, ends_another};
 use crate::port::{CallError, Clock, Close, Cloud, Journal, Release, Switch};
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine, Item};
@@ -112,6 +113,16 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 let mut record = record.clone();
                 record.outcome = Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
                 record.stages.closed = Some(self.clock.now());
+                if let Some(of) = ends_another(&record) {
+                    match self.journal.record(of).await {
+                        Ok(first) => close.records.extend(first.and_then(|f| ended(f, &record))),
+                        Err(e) => {
+                            let retry =
+                                Disposition::retry(SignedDuration::from_secs(5), e.to_string());
+                            return Attempt::Ended(crate::way::all(&run.items, &retry));
+                        }
+                    }
+                }
                 close.records.push(record);
             }
             close.release = Some(Release::of(&held.nonce, claim.freed()));

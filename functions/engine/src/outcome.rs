@@ -106,13 +106,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 Outcome::new(OutcomeKind::Conflict, e.to_string())
             }
             // An orphaned principal, for one: what stood there can't be put back as it was.
-            Some(e) if e.class == ErrorClass::Invalid && !ours => Outcome::new(
-                OutcomeKind::Proposed,
-                format!(
-                    "AWS takes back no longer what was there ({}: {}); the plan holds it word for word",
-                    e.code, e.message
-                ),
-            ),
+            Some(e) if e.class == ErrorClass::Invalid && !ours && !is_approval(record) => {
+                Outcome::new(
+                    OutcomeKind::Proposed,
+                    format!(
+                        "AWS takes back no longer what was there ({}: {}); the plan holds it word for word",
+                        e.code, e.message
+                    ),
+                )
+            }
             Some(e) => Outcome::new(OutcomeKind::Failed, e.to_string()),
             None if applied.at.is_some() && !applied.met_others => {
                 let why = match &verified.error {
@@ -139,10 +141,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let seen = verified.seen.as_ref()?;
         let plan = record.plan.as_ref()?;
         let paths: Vec<_> = plan.writes.iter().map(|w| &w.path).collect();
-        let acted = record
-            .rulings
-            .iter()
-            .filter(|r| r.decision == Decision::Act);
+        let is_done = |d: &Decision| match d {
+            Decision::Act => true,
+            Decision::Propose(_) => is_approval(record),
+            Decision::Leave(_) => false,
+        };
+        let acted = record.rulings.iter().filter(|r| is_done(&r.decision));
         for ruling in acted {
             let policies = &self.bundle.policies;
             let Some(policy) = policies.iter().find(|p| p.policy.id == ruling.policy) else {
@@ -165,6 +169,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
         None
     }
+}
+
+fn is_approval(record: &Record) -> bool {
+    matches!(record.cause, Cause::Approval { .. })
 }
 
 /// The record whose last revision a person's request brings, once that is done.

@@ -78,6 +78,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 request.record
             )));
         };
+        if let Cause::Approval { of, .. } = &first.cause {
+            return Ok(Undone::Refused(format!(
+                "record {} is an approval: undo what it approved, record {of}",
+                first.key
+            )));
+        }
         let Some(reverted) = first
             .plan
             .clone()

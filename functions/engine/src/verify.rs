@@ -205,6 +205,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             }
             let is_asked = |i: &&Item| i.index.is_none() && i.key == record.key;
             let is_asked = draft.items.iter().any(|i| is_asked(&i));
+            let is_asked = is_asked || !matches!(record.cause, Cause::Change(_));
             let untold = index.is_none() && (waited.is_some() || run.items.is_empty() || is_asked);
             if record.outcome.kind == OutcomeKind::Pending && untold {
                 waiting.push(record);
@@ -214,7 +215,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 match self.journal.record(of).await {
                     Ok(first) => close.records.extend(first.and_then(|f| ended(f, &record))),
                     Err(e) => {
-                        tracing::warn!(record = %of, error = %e, "its last revision could not be written");
+                        // The claim stays: whoever takes it over ends both.
+                        tracing::error!(record = %of, error = %e, "its last revision can't be written");
+                        let retry = Disposition::retry(PENDING_AGAIN, e.to_string());
+                        return Attempt::Ended(crate::way::all(&run.items, &retry));
                     }
                 }
             }

@@ -32,7 +32,8 @@ impl Args {
             let records = ledger.records().await?;
             let record = local::named(&records, &self.record)?;
             let by = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
-            let approved = ledger.approve(&record.key, &by, &self.reason).await?;
+            let key = record.key.clone();
+            let approved = ledger.approve(&key, &by, &self.reason).await?;
             if shell.is_json() {
                 shell.json(&approved)?;
             }
@@ -40,7 +41,7 @@ impl Args {
                 Approved::Done(record) => {
                     let reason = plain(&record.outcome.reason);
                     shell.note(format!("{GOOD}done:{GOOD:#} {reason}"));
-                    shell.note(format!("to take it back: undrift undo {}", record.key));
+                    shell.note(format!("to take it back: undrift undo {key}"));
                     Ok(Ending::Fine)
                 }
                 Approved::Moved(moved) => {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Write;
 use super::make::{Mend, NoPlan};
+use crate::change::Change;
 use crate::decide::{Circumstances, Why, exempt};
 use crate::judge::{Evidence, Viewed, findings};
 use crate::kind::{ElementPath, Image, Kind, ResourceRef};
@@ -42,23 +43,22 @@ pub(super) fn legal(
     Ok(())
 }
 
-/// What is planned still makes it better, and nothing worse, by the policies and exemptions of
-/// today.
+/// What was proposed still makes it better, and nothing worse, by the policies, modes and exemptions
+/// of today. `change`: the one that was found wrong; `proposed`: what was wrong by it.
 ///
 /// # Errors
 ///
 /// Why not, in words.
 pub fn still_mends(
     kind: &dyn Kind,
-    resource: &ResourceRef,
+    (resource, change): (&ResourceRef, Option<&Change>),
     live: &Image,
     desired: &Image,
-    writes: &[Write],
+    proposed: &[ElementPath],
     now: Circumstances<'_>,
 ) -> Result<(), String> {
-    let before = evidence(kind, resource, live, now)?;
-    let after = evidence(kind, resource, desired, now)?;
-    let planned = |path: &ElementPath| writes.iter().any(|w| w.path == *path);
+    let before = evidence_by(kind, (resource, change), live, now)?;
+    let after = evidence_by(kind, (resource, change), desired, now)?;
     let active = |policy: &PolicyId| {
         let mut policies = now.bundle.policies.iter();
         let policy = policies.find(|p| p.policy.id == *policy);
@@ -67,18 +67,21 @@ pub fn still_mends(
             settings.mode(&p.policy, &resource.account) != Mode::Observe
         })
     };
-    let wrong: Vec<_> = before.iter().filter(|(_, path)| planned(path)).collect();
-    if wrong.is_empty() {
-        return Err("no policy of today finds it wrong, or an exemption covers it".to_owned());
-    }
-    if !wrong.iter().any(|(policy, _)| active(policy)) {
-        return Err("the mode in force is observe".to_owned());
+    let none = || "no policy of today finds it wrong, or an exemption covers it".to_owned();
+    for path in proposed {
+        let mut by = before.iter().filter(|(_, p)| p == path).peekable();
+        if by.peek().is_none() {
+            return Err(format!("{path}: {}", none()));
+        }
+        if !by.any(|(policy, _)| active(policy)) {
+            return Err(format!("{path}: the mode in force is observe"));
+        }
     }
     if let Some((policy, path)) = after.difference(&before).next() {
         return Err(format!("{path} would newly break {policy}"));
     }
     if after.len() >= before.len() {
-        return Err("as much would be wrong as is now".to_owned());
+        return Err(none());
     }
     Ok(())
 }
@@ -87,6 +90,16 @@ pub fn still_mends(
 pub(crate) fn evidence(
     kind: &dyn Kind,
     resource: &ResourceRef,
+    image: &Image,
+    now: Circumstances<'_>,
+) -> Result<BTreeSet<(PolicyId, ElementPath)>, String> {
+    evidence_by(kind, (resource, None), image, now)
+}
+
+/// As [`evidence`]; what is exempt for whoever made the change counts for none.
+fn evidence_by(
+    kind: &dyn Kind,
+    (resource, change): (&ResourceRef, Option<&Change>),
     image: &Image,
     now: Circumstances<'_>,
 ) -> Result<BTreeSet<(PolicyId, ElementPath)>, String> {
@@ -101,7 +114,7 @@ pub(crate) fn evidence(
             return Err(format!("{}: {why}", policy.policy.id));
         }
         let counts =
-            |e: &Evidence| exempt(&policy.policy.id, e, kind, resource, None, now).is_none();
+            |e: &Evidence| exempt(&policy.policy.id, e, kind, resource, change, now).is_none();
         all.extend(
             found
                 .wrong

@@ -173,6 +173,10 @@ impl Record {
     /// second, so this can be up to a second too long.
     #[must_use]
     pub fn open_for(&self) -> Option<i64> {
+        // How long what it is about was open, says the record that was approved.
+        if let Cause::Approval { .. } = self.cause {
+            return None;
+        }
         let from = self.happened()?;
         let until = self.stages.applied?;
         Some((until.as_millisecond() - from.as_millisecond()).max(0))

@@ -1,7 +1,8 @@
 //! What is proposed, and what becomes of it when a person approves it.
 
 use jiff::SignedDuration;
-use undrift_core::name::EventId;
+use serde_json::json;
+use undrift_core::name::{Arn, EventId};
 use undrift_core::policy::{Exemption, ExemptionSource, Mode, Scope, Settings};
 use undrift_core::record::{Cause, OutcomeKind};
 use undrift_engine::approve::{ApproveRequest, Approved};
@@ -10,7 +11,7 @@ use undrift_engine::port::ErrorClass;
 use undrift_engine::undo::Undone;
 
 use crate::events::undo_of;
-use crate::world::{World, authorized, error, group, modified, tick};
+use crate::world::{World, authorized, error, group, modified, tick, time};
 
 const WORLD: &str = "0.0.0.0/0";
 
@@ -80,9 +81,94 @@ async fn an_approved_proposal_is_carried_out_once_and_can_be_undone() {
     assert!(claim.held.is_none());
     let request = undo_of(&world, "e1");
     let deadline = world.now() + SignedDuration::from_secs(20);
+    // The approval's own record points at what it approved.
+    let own = undo_of(&world, "approve-e1");
+    let refused = world.engine().undo(&own, deadline).await.unwrap();
+    assert!(
+        matches!(&refused, Undone::Refused(why) if why.contains("record e1/")),
+        "{refused:?}"
+    );
     let undone = world.engine().undo(&request, deadline).await.unwrap();
     assert!(matches!(undone, Undone::Done(_)), "{undone:?}");
     assert_eq!(world.rules(), ["22 0.0.0.0/0", "443 0.0.0.0/0"]);
+    // It was wanted after all: it isn't called done once more while it stands open.
+    let again = approve(&world, &asks(), "e1").await.unwrap();
+    assert!(
+        matches!(&again, Approved::Refused(why) if why.contains("undone")),
+        "{again:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_proposal_gets_its_last_revision_although_it_was_not_written_then() {
+    let world = proposed().await;
+    let open = world.record("e1");
+    approve(&world, &asks(), "e1").await.unwrap();
+    // As if a crash had come between the two.
+    world
+        .rows
+        .lock()
+        .unwrap()
+        .insert(open.key.clone(), vec![open]);
+    let again = approve_of(&world, "e1").await;
+    assert!(matches!(again, Approved::Done(_)), "{again:?}");
+    assert_eq!(world.record("e1").outcome.kind, OutcomeKind::Reverted);
+}
+
+async fn approve_of(world: &World, event: &str) -> Approved {
+    approve(world, &asks(), event).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_guard_that_was_left_out_is_put_back_on_approval() {
+    use crate::documents::{guarded, live, put, wrote};
+    let world = World::with(&[]);
+    *world.now.lock().unwrap() = time(11);
+    put(&world, &guarded(true));
+    world.deliver(&[wrote("first", 10, &guarded(true))]).await;
+    *world.now.lock().unwrap() = time(100);
+    put(&world, &guarded(false));
+    let deadline = world.now() + SignedDuration::from_secs(20);
+    let bad = wrote("bad", 99, &guarded(false));
+    world.engine_with(&asks()).handle(vec![bad], deadline).await;
+    assert_eq!(world.record("bad").outcome.kind, OutcomeKind::Proposed);
+    let done = approve_of(&world, "bad").await;
+    assert!(matches!(done, Approved::Done(_)), "{done:?}");
+    assert_eq!(live(&world), guarded(true));
+}
+
+#[tokio::test]
+async fn part_of_a_proposal_that_is_wanted_by_now_keeps_it_from_being_done() {
+    let world = World::with(&[("sgr-ssh", 22, WORLD), ("sgr-rdp", 3389, WORLD)]);
+    let deadline = world.now() + SignedDuration::from_secs(20);
+    let opened = authorized(
+        "e1",
+        99,
+        &[("sgr-ssh", 22, WORLD), ("sgr-rdp", 3389, WORLD)],
+    );
+    world
+        .engine_with(&asks())
+        .handle(vec![opened], deadline)
+        .await;
+    let element = json!({"protocol": "tcp", "from": 3389, "to": 3389, "source": WORLD});
+    let kind = undrift_ec2::kinds()[0];
+    let substance = kind.substance(&"ingress".into(), &element);
+    for covers in [
+        Scope {
+            resource: Some(group().id),
+            element: Some(("ingress".into(), substance)),
+            ..Scope::default()
+        },
+        Scope {
+            actor: Some(Arn::parse("arn:aws:iam::123456789012:user/maya").unwrap()),
+            ..Scope::default()
+        },
+    ] {
+        let leave = leave(&world, covers);
+        world.known.lock().unwrap().exemptions.0 = vec![leave];
+        refused(&world, &asks(), "an exemption covers it").await;
+    }
+    assert_eq!(world.rules().len(), 2);
 }
 
 #[tokio::test]
@@ -114,20 +200,13 @@ async fn an_approval_is_decided_by_what_holds_today() {
     refused(&world, &Settings::default(), "observe").await;
     // Somebody was given leave meanwhile.
     let world = proposed().await;
-    let until = world.now() + SignedDuration::from_hours(1);
-    let leave = Exemption {
-        id: "x".into(),
-        covers: Scope {
+    let leave = leave(
+        &world,
+        Scope {
             resource: Some(group().id),
             ..Scope::default()
         },
-        reason: "wanted".into(),
-        ticket: None,
-        by: "noor".into(),
-        from: None,
-        until,
-        source: ExemptionSource::Person,
-    };
+    );
     world.known.lock().unwrap().exemptions.0.push(leave);
     refused(&world, &asks(), "an exemption covers it").await;
     // A week on.
@@ -150,6 +229,19 @@ async fn an_approval_is_decided_by_what_holds_today() {
         "{end:?}"
     );
     assert_eq!(world.sent().len(), sent);
+}
+
+fn leave(world: &World, covers: Scope) -> Exemption {
+    Exemption {
+        id: "x".into(),
+        covers,
+        reason: "wanted".into(),
+        ticket: None,
+        by: "noor".into(),
+        from: None,
+        until: world.now() + SignedDuration::from_hours(1),
+        source: ExemptionSource::Person,
+    }
 }
 
 async fn refused(world: &World, settings: &Settings, why: &str) {

@@ -121,3 +121,22 @@ async fn junk_does_not_use_up_what_the_real_one_needs() {
     assert_eq!(ends, [Disposition::Done]);
     assert!(!is_open(&world, 9) && !is_open(&world, 10));
 }
+
+#[tokio::test]
+async fn what_is_done_beside_it_does_not_put_off_what_is_slowed_down() {
+    let world = World::with(&[]);
+    for n in 0..2 {
+        opened(&world, n, 22, "mallory").await;
+    }
+    let (change, ends) = opened(&world, 2, 22, "mallory").await;
+    assert!(matches!(ends[..], [Disposition::Retry { .. }]), "{ends:?}");
+    tick(&world, 59);
+    // A second's noise in the same batch.
+    world.put("sgr-noise", 443, WORLD);
+    let at = world.now().as_second() - time(0).as_second();
+    let noise = authorized("noise", at, &[("sgr-noise", 443, WORLD)]);
+    tick(&world, 1);
+    let deadline = world.now() + SignedDuration::from_secs(20);
+    engine(&world).handle(vec![change, noise], deadline).await;
+    assert!(!is_open(&world, 2));
+}

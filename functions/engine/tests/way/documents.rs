@@ -45,7 +45,7 @@ pub(crate) fn text(who: &[&str]) -> String {
     )
 }
 
-fn live(world: &World) -> String {
+pub(crate) fn live(world: &World) -> String {
     let all = world.groups.lock().unwrap();
     all[BUCKET].texts[&FacetName::from("policy")].clone()
 }
