@@ -11,7 +11,7 @@ use undrift_core::weigh::Scales;
 use crate::Engine;
 use crate::asked::AskedError;
 use crate::close::Draft;
-use crate::outcome::{ended, ends_another};
+use crate::outcome::ends_another;
 use crate::port::{Clock, Close, Cloud, Journal, JournalError, Switch};
 use crate::way::{Attempt, Run};
 
@@ -139,13 +139,17 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             now,
         };
         let attempt = self.carry_out(&mut run, draft, Vec::new()).await;
-        let record = self.journal.record(&key).await?;
+        self.answer(&key, attempt).await
+    }
+
+    async fn answer(&self, key: &ChangeKey, attempt: Attempt) -> Result<Approved, AskedError> {
+        let record = self.journal.record(key).await?;
         match (record, attempt) {
             (Some(record), _) if ends_another(&record).is_some() => {
                 self.end_proposal(&record).await?;
                 Ok(Approved::Done(Box::new(record)))
             }
-            (_, Attempt::Again(_)) => Err(AskedError::Busy(run.resource.to_string())),
+            (_, Attempt::Again(_)) => Err(AskedError::Busy(key.resource.to_string())),
             (Some(r), _) => {
                 let why = format!("{}: {}", r.outcome.kind.word(), r.outcome.reason);
                 Err(AskedError::Failed(why))
@@ -160,14 +164,10 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     /// The proposal's last revision, where a crash or another revision kept it from being written
     /// beside the approval's.
     async fn end_proposal(&self, approval: &Record) -> Result<(), JournalError> {
-        let Some(of) = ends_another(approval) else {
+        let Some(last) = self.last_of_another(approval).await? else {
             return Ok(());
         };
-        let first = self.journal.record(of).await?;
-        let Some(last) = first.and_then(|first| ended(first, approval)) else {
-            return Ok(());
-        };
-        let mut close = Close::of(of.resource.clone());
+        let mut close = Close::of(last.key.resource.clone());
         close.records.push(last);
         self.journal.close(&close).await.map(|_| ())
     }

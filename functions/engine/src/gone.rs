@@ -8,7 +8,6 @@ use undrift_core::record::{Outcome, OutcomeKind, Record};
 use undrift_core::weigh::weigh;
 
 use crate::look::Looked;
-use crate::outcome::{ended, ends_another};
 use crate::port::{CallError, Clock, Close, Cloud, Journal, Release, Switch};
 use crate::way::{Attempt, Run};
 use crate::{Disposition, Engine, Item};
@@ -113,14 +112,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 let mut record = record.clone();
                 record.outcome = Outcome::new(OutcomeKind::Gone, "the resource no longer exists");
                 record.stages.closed = Some(self.clock.now());
-                if let Some(of) = ends_another(&record) {
-                    match self.journal.record(of).await {
-                        Ok(first) => close.records.extend(first.and_then(|f| ended(f, &record))),
-                        Err(e) => {
-                            let retry =
-                                Disposition::retry(SignedDuration::from_secs(5), e.to_string());
-                            return Attempt::Ended(crate::way::all(&run.items, &retry));
-                        }
+                match self.last_of_another(&record).await {
+                    Ok(last) => close.records.extend(last),
+                    Err(e) => {
+                        let retry = Disposition::retry(SignedDuration::from_secs(5), e.to_string());
+                        return Attempt::Ended(crate::way::all(&run.items, &retry));
                     }
                 }
                 close.records.push(record);

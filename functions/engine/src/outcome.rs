@@ -11,7 +11,7 @@ use crate::Engine;
 use crate::apply::Applied;
 use crate::close::Draft;
 use crate::own::second;
-use crate::port::{Clock, Cloud, ErrorClass, Journal, Switch};
+use crate::port::{Clock, Cloud, ErrorClass, Journal, JournalError, Switch};
 use crate::verify::{Verified, left};
 
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
@@ -32,14 +32,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         let sent = |path: &ElementPath| applied.wrote.contains(path);
         let ours = plan.writes.iter().any(|w| sent(&w.path));
         if let Cause::Undo { .. } = record.cause {
-            if unfulfilled.is_empty() {
-                let why = "done, as found after an interruption";
-                return Outcome::new(OutcomeKind::Undone, why);
-            }
-            return Outcome::new(
-                OutcomeKind::Failed,
-                "the undo was interrupted before it was done; ask for it again",
-            );
+            return interrupted_undo(unfulfilled.is_empty());
         }
         if verified.conflict {
             return Outcome::new(
@@ -130,6 +123,18 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
     }
 
+    /// The last revision of the record that another one ends, where there is one to be written.
+    pub(crate) async fn last_of_another(
+        &self,
+        by: &Record,
+    ) -> Result<Option<Record>, JournalError> {
+        let Some(of) = ends_another(by) else {
+            return Ok(None);
+        };
+        let first = self.journal.record(of).await?;
+        Ok(first.and_then(|first| ended(first, by)))
+    }
+
     /// A policy that still finds one of the record's elements wrong, and would not, had the plan
     /// come out: what was wrong before the change already is put back as it was.
     fn still_wrong(
@@ -171,6 +176,15 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     }
 }
 
+fn interrupted_undo(is_done: bool) -> Outcome {
+    if is_done {
+        let why = "done, as found after an interruption";
+        return Outcome::new(OutcomeKind::Undone, why);
+    }
+    let why = "the undo was interrupted before it was done; ask for it again";
+    Outcome::new(OutcomeKind::Failed, why)
+}
+
 fn is_approval(record: &Record) -> bool {
     matches!(record.cause, Cause::Approval { .. })
 }
@@ -190,7 +204,7 @@ pub(crate) fn ends_another(record: &Record) -> Option<&ChangeKey> {
 }
 
 /// The last revision of the record that a request was about; none if it has it.
-pub(crate) fn ended(first: Record, by: &Record) -> Option<Record> {
+fn ended(first: Record, by: &Record) -> Option<Record> {
     match &by.cause {
         Cause::Undo { .. } => Some(undone(first, by)),
         Cause::Approval { by: who, .. } if first.outcome.kind == OutcomeKind::Proposed => {

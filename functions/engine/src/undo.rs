@@ -78,22 +78,9 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 request.record
             )));
         };
-        if let Cause::Approval { of, .. } = &first.cause {
-            return Ok(Undone::Refused(format!(
-                "record {} is an approval: undo what it approved, record {of}",
-                first.key
-            )));
-        }
-        let Some(reverted) = first
-            .plan
-            .clone()
-            .filter(|_| first.outcome.kind == OutcomeKind::Reverted)
-        else {
-            let outcome = first.outcome.kind.word();
-            return Ok(Undone::Refused(format!(
-                "record {} is `{outcome}`: there is no revert to undo",
-                request.record
-            )));
+        let reverted = match revert_of(&first) {
+            Ok(plan) => plan,
+            Err(why) => return Ok(Undone::Refused(why)),
         };
         let looked = self.look(&resource, std::slice::from_ref(&key)).await?;
         if looked.paused {
@@ -258,6 +245,20 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             ..Record::new(key, cause, self.worker.clone(), seen, outcome)
         }
     }
+}
+
+/// The plan that a record carried out, where it can be undone.
+fn revert_of(first: &Record) -> Result<Plan, String> {
+    let key = &first.key;
+    if let Cause::Approval { of, .. } = &first.cause {
+        return Err(format!(
+            "record {key} is an approval: undo what it approved, record {of}"
+        ));
+    }
+    let is_done = first.outcome.kind == OutcomeKind::Reverted;
+    let outcome = first.outcome.kind.word();
+    let none = || format!("record {key} is `{outcome}`: there is no revert to undo");
+    first.plan.clone().filter(|_| is_done).ok_or_else(none)
 }
 
 fn unmoved(kind: &dyn Kind, image: &Image, plan: &Plan) -> bool {

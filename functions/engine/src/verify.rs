@@ -11,7 +11,7 @@ use undrift_core::record::{Cause, Outcome, OutcomeKind, Record};
 use crate::apply::Applied;
 use crate::claim::Work;
 use crate::close::Draft;
-use crate::outcome::{bystander, ended, ends_another, put_back};
+use crate::outcome::{bystander, put_back};
 use crate::own::{is_found, keep, own_change, second};
 use crate::port::{CallError, Claim, Clock, Close, Cloud, Journal, RECENT_CALLS, Release, Switch};
 use crate::way::{Attempt, Run};
@@ -211,15 +211,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
                 waiting.push(record);
                 continue;
             }
-            if let Some(of) = ends_another(&record) {
-                match self.journal.record(of).await {
-                    Ok(first) => close.records.extend(first.and_then(|f| ended(f, &record))),
-                    Err(e) => {
-                        // The claim stays: whoever takes it over ends both.
-                        tracing::error!(record = %of, error = %e, "its last revision can't be written");
-                        let retry = Disposition::retry(PENDING_AGAIN, e.to_string());
-                        return Attempt::Ended(crate::way::all(&run.items, &retry));
-                    }
+            match self.last_of_another(&record).await {
+                Ok(last) => close.records.extend(last),
+                // The claim stays: whoever takes it over ends both.
+                Err(e) => {
+                    let retry = Disposition::retry(PENDING_AGAIN, e.to_string());
+                    return Attempt::Ended(crate::way::all(&run.items, &retry));
                 }
             }
             if record.outcome.kind == OutcomeKind::Failed {
