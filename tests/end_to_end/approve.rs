@@ -143,10 +143,8 @@ async fn a_document_is_approved_as_it_was_proposed_or_not_at_all() {
         let answer = maya.call("s3", "GetBucketPolicy", of).await.unwrap();
         let policy: Value = serde_json::from_str(&text(&answer, "/Policy")).unwrap();
         let statements = policy["Statement"].as_array().unwrap().clone();
-        statements
-            .iter()
-            .map(|s| text(s, "/Sid"))
-            .collect::<Vec<_>>()
+        let sids: BTreeSet<String> = statements.iter().map(|s| text(s, "/Sid")).collect();
+        (sids, statements)
     };
     let made = json!({"Bucket": "shared",
         "CreateBucketConfiguration": {"LocationConstraint": "eu-central-1"}});

@@ -30,7 +30,7 @@ const AT_ONCE: usize = 4;
 /// How many changes are made at once.
 const MAKERS: usize = 8;
 /// How long the account may take to come to rest.
-const PATIENCE: Duration = Duration::from_mins(60);
+const PATIENCE: Duration = Duration::from_hours(1);
 
 fn size() -> (usize, usize) {
     let Ok(said) = std::env::var("UNDRIFT_STORM") else {
