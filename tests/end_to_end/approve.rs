@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use undrift_core::policy::Mode;
 use undrift_core::record::{OutcomeKind, Record};
 use undrift_local::Client;
-use undrift_stack::{Approved, Deployment, Undone};
+use undrift_stack::{Asked, Deployment};
 use undrift_tests::sandbox::{Sandbox, binaries, next_second, root, text};
 
 async fn asking() -> Sandbox {
@@ -83,7 +83,7 @@ async fn what_is_proposed_is_done_when_a_person_approves_it_and_not_if_it_moved(
     let is_told = |n: &Value| text(n, "/Message").contains(&command);
     assert!(told.iter().any(is_told), "{told:#?}");
 
-    let Approved::Done(done) = approve(&sandbox, &proposal).await else {
+    let Asked::Done(done) = approve(&sandbox, &proposal).await else {
         panic!("not approved")
     };
     assert_eq!(done.outcome.kind, OutcomeKind::Reverted);
@@ -102,7 +102,7 @@ async fn what_is_proposed_is_done_when_a_person_approves_it_and_not_if_it_moved(
         "{first:#?}"
     );
     // Twice is once.
-    assert!(matches!(approve(&sandbox, &proposal).await, Approved::Done(again) if again == done));
+    assert!(matches!(approve(&sandbox, &proposal).await, Asked::Done(again) if again == done));
     // Its own call's event is known for its own, and judged by nobody.
     let records = sandbox.records().await;
     let own = records.iter().filter(|r| r.key.resource.id.as_str() == id);
@@ -114,11 +114,11 @@ async fn what_is_proposed_is_done_when_a_person_approves_it_and_not_if_it_moved(
         .undo(&first.key, "maya", "wanted")
         .await
         .unwrap();
-    assert!(matches!(undone, Undone::Done(_)), "{undone:?}");
+    assert!(matches!(undone, Asked::Done(_)), "{undone:?}");
     assert_eq!(rules(&maya, &id).await, with(&changed));
 }
 
-async fn approve(sandbox: &Sandbox, record: &Record) -> Approved {
+async fn approve(sandbox: &Sandbox, record: &Record) -> Asked {
     let asked = sandbox.stack.approve(&record.key, "noor", "not wanted");
     asked.await.unwrap()
 }
@@ -159,7 +159,7 @@ async fn a_document_is_approved_as_it_was_proposed_or_not_at_all() {
     // She narrows it herself: there is nothing of the plan to carry out any more.
     let narrowed = statement("Everybody", "123456789012");
     put(&[partner.clone(), narrowed.clone()]).await;
-    let Approved::Moved(moved) = approve(&sandbox, &proposal).await else {
+    let Asked::Moved(moved) = approve(&sandbox, &proposal).await else {
         panic!("not refused")
     };
     assert_eq!(moved.len(), 1, "{moved:#?}");
@@ -172,7 +172,7 @@ async fn a_document_is_approved_as_it_was_proposed_or_not_at_all() {
     let last = records.iter().filter(|r| r.is_approvable());
     let last = last.max_by_key(|r| r.happened()).unwrap();
     let end = approve(&sandbox, last).await;
-    assert!(matches!(end, Approved::Done(_)), "{end:?}");
+    assert!(matches!(end, Asked::Done(_)), "{end:?}");
     // What she had narrowed is as narrow again, and the colleague's statement stays.
     let (sids, statements) = stands().await;
     let wanted = ["Colleague", "Everybody", "Partner"].map(str::to_owned);
@@ -195,7 +195,7 @@ async fn while_it_is_paused_nothing_is_written_and_what_was_proposed_waits() {
     assert!(proposal.outcome.reason.contains("paused"), "{proposal:#?}");
     let refused = approve(&sandbox, &proposal).await;
     assert!(
-        matches!(&refused, Approved::Refused(why) if why.contains("paused")),
+        matches!(&refused, Asked::Refused(why) if why.contains("paused")),
         "{refused:?}"
     );
     assert_eq!(rules(&maya, &id).await, ["22 0.0.0.0/0"]);
@@ -205,9 +205,6 @@ async fn while_it_is_paused_nothing_is_written_and_what_was_proposed_waits() {
     open(&maya, &id, 3389, "0.0.0.0/0").await;
     sandbox.settle().await;
     assert_eq!(rules(&maya, &id).await, ["22 0.0.0.0/0"]);
-    assert!(matches!(
-        approve(&sandbox, &proposal).await,
-        Approved::Done(_)
-    ));
+    assert!(matches!(approve(&sandbox, &proposal).await, Asked::Done(_)));
     assert_eq!(rules(&maya, &id).await, Vec::<String>::new());
 }

@@ -18,7 +18,7 @@ use tokio::sync::broadcast::Receiver;
 use undrift_core::policy::Mode;
 use undrift_core::record::{Cause, OutcomeKind, Record};
 use undrift_local::{Client, QueueFaults};
-use undrift_stack::{Deployment, Finding, Undone};
+use undrift_stack::{Asked, Deployment, Finding};
 use undrift_tests::rounds::{ROUND_TRIP, golden, rounds};
 use undrift_tests::sandbox::{Sandbox, binaries, next_second, root};
 
@@ -203,7 +203,7 @@ async fn round_trip<C: Control>(stage: &Stage) {
         .stack
         .undo(&record.key, "maya", "a test")
         .await;
-    assert!(matches!(undone, Ok(Undone::Done(_))), "{undone:?}");
+    assert!(matches!(undone, Ok(Asked::Done(_))), "{undone:?}");
     stage.sandbox.settle().await;
     let now = C::state(&stage.admin, &id).await;
     // The same, done by hand past the trail.
@@ -231,7 +231,7 @@ async fn undo_is_refused<C: Control>(stage: &Stage) {
         .stack
         .undo(&record.key, "maya", "a test")
         .await;
-    assert!(matches!(undone, Ok(Undone::Moved(_))), "{undone:?}");
+    assert!(matches!(undone, Ok(Asked::Moved(_))), "{undone:?}");
     assert_eq!(C::state(&stage.admin, &id).await, before);
     C::delete(&stage.admin, &id).await;
 }

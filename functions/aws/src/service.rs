@@ -7,9 +7,10 @@ use undrift_core::change::{Change, Expected};
 use undrift_core::kind::Kinds;
 use undrift_core::policy::Bundle;
 use undrift_core::record::Worker;
-use undrift_engine::approve::{ApproveRequest, Approved};
+use undrift_engine::approve::ApproveRequest;
+use undrift_engine::asked::{Asked, AskedError};
 use undrift_engine::port::{Cloud, Place, Switch};
-use undrift_engine::undo::{UndoRequest, Undone};
+use undrift_engine::undo::UndoRequest;
 use undrift_engine::{Disposition, Engine, SETTLES_AFTER};
 
 use crate::batch::{Handler, fate};
@@ -138,12 +139,7 @@ impl<C: Cloud> Service<'_, C> {
             reason: approve.reason,
             id: approve.id,
         };
-        match self.engine.approve(&request, deadline).await {
-            Ok(Approved::Done(record)) => Ok(json!({"approved": record})),
-            Ok(Approved::Moved(moved)) => Ok(json!({"moved": moved})),
-            Ok(Approved::Refused(why)) => Err(RequestError::Refused(why)),
-            Err(e) => Err(RequestError::Failed(e.to_string())),
-        }
+        answer("approved", self.engine.approve(&request, deadline).await)
     }
 
     async fn resume(&self, resume: &Resume, deadline: Timestamp) -> Result<Value, RequestError> {
@@ -192,11 +188,16 @@ impl<C: Cloud> Handler for Service<'_, C> {
             ticket: undo.ticket,
             until: undo.until,
         };
-        match self.engine.undo(&request, deadline).await {
-            Ok(Undone::Done(record)) => Ok(json!({"undone": record})),
-            Ok(Undone::Moved(moved)) => Ok(json!({"moved": moved})),
-            Ok(Undone::Refused(why)) => Err(RequestError::Refused(why)),
-            Err(e) => Err(RequestError::Failed(e.to_string())),
-        }
+        answer("undone", self.engine.undo(&request, deadline).await)
+    }
+}
+
+/// What a person is answered; `done`: the member that then holds the request's own record.
+fn answer(done: &str, asked: Result<Asked, AskedError>) -> Result<Value, RequestError> {
+    match asked {
+        Ok(Asked::Done(record)) => Ok(json!({done: record})),
+        Ok(Asked::Moved(moved)) => Ok(json!({"moved": moved})),
+        Ok(Asked::Refused(why)) => Err(RequestError::Refused(why)),
+        Err(e) => Err(RequestError::Failed(e.to_string())),
     }
 }

@@ -4,8 +4,10 @@ use undrift_core::judge::Verdict;
 use undrift_core::plan::Moved;
 use undrift_core::policy::Severity;
 use undrift_core::record::{Cause, OutcomeKind, Record};
+use undrift_stack::Asked;
 
-use crate::shell::{BAD, FAINT, GOOD, plain};
+use crate::ending::{Ending, Failure};
+use crate::shell::{BAD, FAINT, GOOD, Shell, plain};
 
 /// The colour of an outcome.
 pub(crate) fn colour(outcome: OutcomeKind) -> anstyle::Style {
@@ -99,23 +101,48 @@ pub(crate) fn line(record: &Record) -> String {
     parts.join("  ")
 }
 
-/// Elements that aren't as they were expected, with what was.
-pub(crate) fn moved(moved: &[Moved], expected: &str) -> Vec<String> {
+/// What a person's request came to: `done` begins the note where it is, `was` says what the elements
+/// were to be that aren't.
+pub(crate) fn asked(
+    shell: &Shell,
+    asked: &Asked,
+    done: &str,
+    was: &str,
+) -> Result<Ending, Failure> {
+    if shell.is_json() {
+        shell.json(asked)?;
+    }
+    match asked {
+        Asked::Done(record) => {
+            let reason = plain(&record.outcome.reason);
+            shell.note(format!("{GOOD}{done}:{GOOD:#} {reason}"));
+            return Ok(Ending::Fine);
+        }
+        Asked::Moved(moved) => {
+            shell.note(format!("{BAD}refused:{BAD:#} it was edited since:"));
+            for line in moved.iter().flat_map(|element| expected(element, was)) {
+                shell.note(line);
+            }
+        }
+        Asked::Refused(why) => shell.note(format!("{BAD}refused:{BAD:#} {}", plain(why))),
+    }
+    Ok(Ending::Found)
+}
+
+/// An element that isn't as it was expected, with what was.
+fn expected(element: &Moved, was: &str) -> [String; 3] {
     let show = |e: Option<&serde_json::Value>| {
         let e = e.map(undrift_core::kind::one_line);
         e.map_or("nothing".to_owned(), |e| plain(&e))
     };
-    let lines = moved.iter().flat_map(|element| {
-        let width = expected.len() + 1;
-        [
-            format!("  {}", plain(&element.path.to_string())),
-            format!("    {expected}: {}", show(element.left.as_ref())),
-            format!(
-                "    {:<width$} {}",
-                "there now:",
-                show(element.found.as_ref())
-            ),
-        ]
-    });
-    lines.collect()
+    let width = was.len() + 1;
+    [
+        format!("  {}", plain(&element.path.to_string())),
+        format!("    {was}: {}", show(element.left.as_ref())),
+        format!(
+            "    {:<width$} {}",
+            "there now:",
+            show(element.found.as_ref())
+        ),
+    ]
 }

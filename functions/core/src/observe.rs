@@ -3,6 +3,7 @@
 
 mod after;
 mod compare;
+mod keep;
 mod seen;
 
 use std::borrow::Cow;
@@ -18,11 +19,6 @@ pub(crate) use self::seen::each_once;
 pub use self::seen::{OWN, SeenChange};
 use crate::kind::{Before, Effect, Element, ElementPath, FacetName, Image, Kind, Touch};
 use crate::name::EventId;
-
-/// How many images are kept. The newest one serves; older ones serve events that come late.
-const IMAGES: usize = 3;
-/// How many changes are kept besides. Older ones are folded into the first image.
-const CHANGES: usize = 16;
 
 /// An image and the time of the newest change that is visible in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,10 +36,6 @@ pub struct DatedImage {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub partial: BTreeSet<FacetName>,
 }
-
-/// How much the changes may have that are kept, in bytes of JSON. Whole documents may be large, and
-/// of anybody's making: what is remembered must fit into an item of the table.
-const LARGEST: usize = 128 * 1024;
 
 /// How far a read may lag behind what was done (EC2 API Reference, "Eventual consistency", gives
 /// no number; two seconds beside the second that a `Date` header is rounded up by).
@@ -277,18 +269,6 @@ impl History {
         last.is_some_and(|t| is_other(kind, path, &t, made))
     }
 
-    /// The image and the changes as they are to be kept: without what is never needed to judge.
-    fn lean(mut self, kind: &dyn Kind) -> Self {
-        for image in &mut self.images {
-            for (facet, elements) in &mut image.image.facets {
-                for element in elements.values_mut() {
-                    *element = kind.remembered(facet, element);
-                }
-            }
-        }
-        self
-    }
-
     /// What is remembered after changes were seen and the resource was read; `None` where
     /// nothing new is learnt.
     ///
@@ -471,28 +451,6 @@ impl History {
             image = after(kind, &image, &change.effect);
         }
         Some((image, last.gapless))
-    }
-
-    fn is_large(&self) -> bool {
-        serde_json::to_vec(&self.changes).is_ok_and(|json| json.len() > LARGEST)
-    }
-
-    fn shorten(&mut self, kind: &dyn Kind) {
-        self.images.sort_by_key(|i| i.as_of);
-        // The oldest stays: reads that nobody can explain must not push it out.
-        while self.images.len() > IMAGES {
-            self.images.remove(1);
-        }
-        while self.changes.len() > CHANGES || (self.is_large() && !self.changes.is_empty()) {
-            let oldest = self.changes.remove(0);
-            if let Some(first) = self.images.first_mut()
-                && first.as_of <= oldest.time
-            {
-                first.image = after(kind, &first.image, &oldest.effect);
-                first.as_of = oldest.time;
-                first.since = oldest.time;
-            }
-        }
     }
 }
 

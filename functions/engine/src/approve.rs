@@ -9,7 +9,7 @@ use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record};
 use undrift_core::weigh::Scales;
 
 use crate::Engine;
-use crate::asked::AskedError;
+use crate::asked::{Asked, AskedError};
 use crate::close::Draft;
 use crate::outcome::ends_another;
 use crate::port::{Clock, Close, Cloud, Journal, JournalError, Switch};
@@ -28,17 +28,6 @@ pub struct ApproveRequest {
     pub id: EventId,
 }
 
-/// What an approval came to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Approved {
-    /// It is carried out; this is the approval's own record.
-    Done(Box<Record>),
-    /// It was refused: these elements are no longer what the plan was made for.
-    Moved(Vec<Moved>),
-    /// It was refused for another reason.
-    Refused(String),
-}
-
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     /// Carries out what a record proposes: exactly that plan, if each of its elements is what it
     /// was made for, and if today's policies, exemptions and modes would still have it.
@@ -51,7 +40,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         &self,
         request: &ApproveRequest,
         deadline: Timestamp,
-    ) -> Result<Approved, AskedError> {
+    ) -> Result<Asked, AskedError> {
         let seen = self.clock.now();
         let resource = request.record.resource.clone();
         let key = ChangeKey {
@@ -60,24 +49,24 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         };
         let Some(first) = self.journal.record(&request.record).await? else {
             let why = format!("there is no record {}", request.record);
-            return Ok(Approved::Refused(why));
+            return Ok(Asked::Refused(why));
         };
         if first.outcome.kind == OutcomeKind::Undone {
             let why = format!("record {} was {}", first.key, first.outcome.reason);
-            return Ok(Approved::Refused(why));
+            return Ok(Asked::Refused(why));
         }
         let earlier = self.journal.record(&key).await?;
         if let Some(done) = earlier.as_ref().filter(|r| ends_another(r).is_some()) {
             self.end_proposal(done).await?;
-            return Ok(Approved::Done(Box::new(done.clone())));
+            return Ok(Asked::Done(Box::new(done.clone())));
         }
         let plan = match approvable(&first, seen) {
             Ok(plan) => plan,
-            Err(why) => return Ok(Approved::Refused(why)),
+            Err(why) => return Ok(Asked::Refused(why)),
         };
         let looked = self.look(&resource, std::slice::from_ref(&key)).await?;
         if looked.paused {
-            return Ok(Approved::Refused("Undrift is paused".to_owned()));
+            return Ok(Asked::Refused("Undrift is paused".to_owned()));
         }
         let looked_at = self.clock.now();
         let held = looked.known.claim.as_ref().and_then(|c| c.held.as_ref());
@@ -86,11 +75,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
             return Err(AskedError::Busy(resource.to_string()));
         }
         let (Some(kind), Some(live)) = (self.kinds.get(&resource.kind), &looked.seen.image) else {
-            return Ok(Approved::Refused(format!("{resource} no longer exists")));
+            return Ok(Asked::Refused(format!("{resource} no longer exists")));
         };
         let moved = moved(kind, live, &plan);
         if !moved.is_empty() {
-            return Ok(Approved::Moved(moved));
+            return Ok(Asked::Moved(moved));
         }
         let exemptions = self.exemptions(&looked);
         let now = Circumstances {
@@ -110,11 +99,11 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         };
         let about = (&resource, change);
         if let Err(why) = still_mends(kind, about, live, &desired, &proposed, now) {
-            return Ok(Approved::Refused(why));
+            return Ok(Asked::Refused(why));
         }
         let plan = match kind.steps(&resource, live, &desired) {
             Ok(steps) => Plan { steps, ..plan },
-            Err(e) => return Ok(Approved::Refused(e.to_string())),
+            Err(e) => return Ok(Asked::Refused(e.to_string())),
         };
         let nonce = format!("{key}:{}", seen.as_nanosecond());
         let mut run = Run::bare(resource, seen, deadline, nonce);
@@ -142,12 +131,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         self.answer(&key, attempt).await
     }
 
-    async fn answer(&self, key: &ChangeKey, attempt: Attempt) -> Result<Approved, AskedError> {
+    async fn answer(&self, key: &ChangeKey, attempt: Attempt) -> Result<Asked, AskedError> {
         let record = self.journal.record(key).await?;
         match (record, attempt) {
             (Some(record), _) if ends_another(&record).is_some() => {
                 self.end_proposal(&record).await?;
-                Ok(Approved::Done(Box::new(record)))
+                Ok(Asked::Done(Box::new(record)))
             }
             (_, Attempt::Again(_)) => Err(AskedError::Busy(key.resource.to_string())),
             (Some(r), _) => {

@@ -5,11 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use undrift_core::kind::{Image, Kind};
 use undrift_core::name::EventId;
-use undrift_core::plan::{Moved, Plan, UndoError as NoPlan, fulfilled, stands, undo};
+use undrift_core::plan::{Plan, UndoError as NoPlan, fulfilled, stands, undo};
 use undrift_core::policy::{Exemption, ExemptionSource, Scope};
 use undrift_core::record::{Cause, ChangeKey, Outcome, OutcomeKind, Record};
 
-use crate::asked::AskedError;
+use crate::asked::{Asked, AskedError};
 use crate::look::LookError;
 use crate::port::{
     Claim, Claimed, Clock, Close, Cloud, Held, Journal, JournalError, Release, Switch,
@@ -40,18 +40,6 @@ pub struct UndoRequest {
     pub until: Option<Timestamp>,
 }
 
-/// What an undo came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Undone {
-    /// The changed state is there again; this is the undo's own record.
-    Done(Box<Record>),
-    /// It was refused: elements were edited since.
-    Moved(Vec<Moved>),
-    /// It was refused for another reason.
-    Refused(String),
-}
-
 impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
     /// Takes a revert back: refused only if an element that the revert wrote differs from what it
     /// left; other people's edits don't count and survive.
@@ -59,7 +47,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         &self,
         request: &UndoRequest,
         deadline: Timestamp,
-    ) -> Result<Undone, AskedError> {
+    ) -> Result<Asked, AskedError> {
         let seen = self.clock.now();
         let resource = request.record.resource.clone();
         let key = ChangeKey {
@@ -70,21 +58,21 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         if let Some(done) = &earlier
             && done.outcome.kind == OutcomeKind::Undone
         {
-            return Ok(Undone::Done(Box::new(done.clone())));
+            return Ok(Asked::Done(Box::new(done.clone())));
         }
         let Some(first) = self.journal.record(&request.record).await? else {
-            return Ok(Undone::Refused(format!(
+            return Ok(Asked::Refused(format!(
                 "there is no record {}",
                 request.record
             )));
         };
         let reverted = match revert_of(&first) {
             Ok(plan) => plan,
-            Err(why) => return Ok(Undone::Refused(why)),
+            Err(why) => return Ok(Asked::Refused(why)),
         };
         let looked = self.look(&resource, std::slice::from_ref(&key)).await?;
         if looked.paused {
-            return Ok(Undone::Refused("Undrift is paused".to_owned()));
+            return Ok(Asked::Refused("Undrift is paused".to_owned()));
         }
         let now = self.clock.now();
         let before = looked.known.claim.as_ref();
@@ -94,12 +82,12 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         }
         let kind = self.kinds.get(&resource.kind);
         let (Some(kind), Some(live)) = (kind, &looked.seen.image) else {
-            return Ok(Undone::Refused(format!("{resource} no longer exists")));
+            return Ok(Asked::Refused(format!("{resource} no longer exists")));
         };
         let plan = match undo(kind, &resource, live, &reverted) {
             Ok(plan) => plan,
-            Err(NoPlan::Moved(moved)) => return Ok(Undone::Moved(moved)),
-            Err(NoPlan::Kind(e)) => return Ok(Undone::Refused(e.to_string())),
+            Err(NoPlan::Moved(moved)) => return Ok(Asked::Moved(moved)),
+            Err(NoPlan::Kind(e)) => return Ok(Asked::Refused(e.to_string())),
         };
         let run = Run::bare(
             resource,
@@ -162,7 +150,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         mut record: Record,
         first: Record,
         claim: Claim,
-    ) -> Result<Undone, AskedError> {
+    ) -> Result<Asked, AskedError> {
         let plan = record.plan.clone().unwrap_or_default();
         let (applied, verified) = self.apply_and_verify(run, kind, &plan, &claim).await;
         record.sent.clone_from(&applied.sent);
@@ -199,7 +187,7 @@ impl<C: Cloud, J: Journal, S: Switch, T: Clock> Engine<'_, C, J, S, T> {
         self.journal.close(&close).await?;
         crate::close::tell(&record);
         if done {
-            Ok(Undone::Done(Box::new(record)))
+            Ok(Asked::Done(Box::new(record)))
         } else {
             Err(AskedError::Failed(record.outcome.reason))
         }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use undrift_core::plan::Moved;
 use undrift_core::record::{ChangeKey, Record};
+use undrift_engine::asked::Asked;
 use undrift_janitor::told::Redriven;
 use undrift_local::{Client, Credentials, Models, Options, Venv};
 use undrift_sweep::state::{Progress, State};
@@ -20,30 +19,6 @@ use crate::stack::{PAUSE_PARAMETER, SWEEP_ROLE, StackError, revert_role, undo_ro
 #[derive(Debug, Clone)]
 pub struct Ledger {
     client: Client,
-}
-
-/// What an undo came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Undone {
-    /// The changed state is there again: the undo's own record.
-    Done(Box<Record>),
-    /// It was refused, since these elements were edited meanwhile.
-    Moved(Vec<Moved>),
-    /// It was refused for another reason, or failed.
-    Refused(String),
-}
-
-/// What an approval came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Approved {
-    /// It is carried out: the approval's own record.
-    Done(Box<Record>),
-    /// It was refused, since these elements are no longer what the plan was made for.
-    Moved(Vec<Moved>),
-    /// It was refused for another reason, or failed.
-    Refused(String),
 }
 
 impl Ledger {
@@ -83,38 +58,30 @@ impl Ledger {
         record: &ChangeKey,
         by: &str,
         reason: &str,
-    ) -> Result<Undone, StackError> {
+    ) -> Result<Asked, StackError> {
+        let function = undo_role(record.resource.kind.service());
         let request = undo_request(record, by, reason);
-        let answer = self
-            .client
-            .call(
-                "lambda",
-                "Invoke",
-                json!({
-                    "FunctionName": undo_role(record.resource.kind.service()),
-                    "Payload": STANDARD.encode(request.to_string()),
-                }),
-            )
-            .await?;
-        Ok(understood(&payload(&answer))?)
+        Ok(understood(&self.invoke(&function, &request).await?)?)
     }
-}
 
-impl Ledger {
     /// Asks the function that reverts to carry out what a record proposes.
     pub async fn approve(
         &self,
         record: &ChangeKey,
         by: &str,
         reason: &str,
-    ) -> Result<Approved, StackError> {
+    ) -> Result<Asked, StackError> {
+        let function = revert_role(record.resource.kind.service());
         let request = approve_request(record, by, reason);
-        let input = json!({
-            "FunctionName": revert_role(record.resource.kind.service()),
-            "Payload": STANDARD.encode(request.to_string()),
-        });
+        Ok(understood(&self.invoke(&function, &request).await?)?)
+    }
+
+    /// A function's answer to a request.
+    async fn invoke(&self, function: &str, request: &Value) -> Result<Value, StackError> {
+        let input =
+            json!({"FunctionName": function, "Payload": STANDARD.encode(request.to_string())});
         let answer = self.client.call("lambda", "Invoke", input).await?;
-        Ok(approved(&payload(&answer))?)
+        Ok(payload(&answer))
     }
 
     /// Turns the pause switch. The functions read it at most every 30 seconds.
@@ -134,18 +101,15 @@ impl Ledger {
         dry_run: bool,
         state: Option<&State>,
     ) -> Result<Progress, StackError> {
-        let request = sweep_request(begin, dry_run, state).to_string();
-        let input = json!({"FunctionName": SWEEP_ROLE, "Payload": STANDARD.encode(request)});
-        let answer = self.client.call("lambda", "Invoke", input).await?;
-        Ok(swept(&payload(&answer))?)
+        let request = sweep_request(begin, dry_run, state);
+        Ok(swept(&self.invoke(SWEEP_ROLE, &request).await?)?)
     }
 
     /// Asks the janitor to put dead letters back on their queues, for a while.
     pub async fn redrive(&self) -> Result<Redriven, StackError> {
-        let request = redrive_request().to_string();
-        let input = json!({"FunctionName": JANITOR_ROLE, "Payload": STANDARD.encode(request)});
-        let answer = self.client.call("lambda", "Invoke", input).await?;
-        Ok(redriven(&payload(&answer))?)
+        Ok(redriven(
+            &self.invoke(JANITOR_ROLE, &redrive_request()).await?,
+        )?)
     }
 }
 
@@ -177,18 +141,6 @@ pub(crate) fn approve_request(record: &ChangeKey, by: &str, reason: &str) -> Val
     })
 }
 
-pub(crate) fn approved(answer: &Value) -> Result<Approved, journal::ReadError> {
-    if let Some(record) = answer.get("approved") {
-        let record = serde_json::from_value(record.clone())?;
-        return Ok(Approved::Done(Box::new(record)));
-    }
-    Ok(match understood(answer)? {
-        Undone::Done(record) => Approved::Done(record),
-        Undone::Moved(moved) => Approved::Moved(moved),
-        Undone::Refused(why) => Approved::Refused(why),
-    })
-}
-
 /// The function's answer, out of Lambda's (API models write blobs in base64).
 fn payload(answer: &Value) -> Value {
     let text = answer.get("Payload").and_then(Value::as_str);
@@ -198,17 +150,16 @@ fn payload(answer: &Value) -> Value {
         .unwrap_or_else(|| answer.clone())
 }
 
-pub(crate) fn understood(answer: &Value) -> Result<Undone, journal::ReadError> {
-    if let Some(record) = answer.get("undone") {
-        return Ok(Undone::Done(Box::new(serde_json::from_value(
-            record.clone(),
-        )?)));
+pub(crate) fn understood(answer: &Value) -> Result<Asked, journal::ReadError> {
+    if let Some(record) = answer.get("undone").or_else(|| answer.get("approved")) {
+        let record = serde_json::from_value(record.clone())?;
+        return Ok(Asked::Done(Box::new(record)));
     }
     if let Some(moved) = answer.get("moved") {
-        return Ok(Undone::Moved(serde_json::from_value(moved.clone())?));
+        return Ok(Asked::Moved(serde_json::from_value(moved.clone())?));
     }
     let why = answer.pointer("/error/message").and_then(Value::as_str);
-    Ok(Undone::Refused(
+    Ok(Asked::Refused(
         why.map_or_else(|| answer.to_string(), str::to_owned),
     ))
 }

@@ -16,8 +16,9 @@ mod table;
 
 pub use build::{Binaries, BuildError};
 pub use journal::ReadError;
-pub use ledger::{Approved, Ledger, Undone};
+pub use ledger::Ledger;
 pub use notices::{CHANNEL, everything};
 pub use stack::{Deployment, Service, Stack, StackError};
+pub use undrift_engine::asked::Asked;
 pub use undrift_janitor::told::{Emptied, Redriven, Tidied, Trouble};
 pub use undrift_sweep::state::Progress;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use undrift_core::policy::Mode;
 use undrift_core::record::{ChangeKey, Record};
 use undrift_documents::Documents;
+use undrift_engine::asked::Asked;
 use undrift_local::{
     Account, ApiError, Client, Function, FunctionError, FunctionSpec, LocalError, LogSink, Queue,
     QueueOptions, Slack,
@@ -15,10 +16,7 @@ use undrift_sweep::state::Progress;
 
 use crate::janitor::{self, JANITOR_ROLE};
 use crate::journal::ReadError;
-use crate::ledger::{
-    Approved, Ledger, Undone, approve_request, approved, sweep_request, swept, understood,
-    undo_request,
-};
+use crate::ledger::{Ledger, approve_request, sweep_request, swept, understood, undo_request};
 use crate::notices::Notices;
 use crate::table;
 use crate::{Binaries, BuildError};
@@ -379,10 +377,10 @@ impl Stack {
         record: &ChangeKey,
         by: &str,
         reason: &str,
-    ) -> Result<Undone, StackError> {
+    ) -> Result<Asked, StackError> {
         let name = record.resource.kind.service();
         let Some(service) = self.services.get(name) else {
-            return Ok(Undone::Refused(format!("no function works for {name}")));
+            return Ok(Asked::Refused(format!("no function works for {name}")));
         };
         let request = undo_request(record, by, reason);
         Ok(understood(&service.undo.invoke(&request).await?)?)
@@ -394,13 +392,13 @@ impl Stack {
         record: &ChangeKey,
         by: &str,
         reason: &str,
-    ) -> Result<Approved, StackError> {
+    ) -> Result<Asked, StackError> {
         let name = record.resource.kind.service();
         let Some(service) = self.services.get(name) else {
-            return Ok(Approved::Refused(format!("no function works for {name}")));
+            return Ok(Asked::Refused(format!("no function works for {name}")));
         };
         let request = approve_request(record, by, reason);
-        Ok(approved(&service.revert.invoke(&request).await?)?)
+        Ok(understood(&service.revert.invoke(&request).await?)?)
     }
 
     /// Turns the pause switch.

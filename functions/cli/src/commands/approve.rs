@@ -1,9 +1,9 @@
 //! `undrift approve`
 
-use undrift_stack::Approved;
+use undrift_stack::Asked;
 
 use crate::ending::{Ending, Failure};
-use crate::shell::{BAD, GOOD, Shell, plain};
+use crate::shell::Shell;
 use crate::{local, paper};
 
 /// Have what a record proposes carried out, exactly as it is proposed
@@ -34,28 +34,11 @@ impl Args {
             let by = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
             let key = record.key.clone();
             let approved = ledger.approve(&key, &by, &self.reason).await?;
-            if shell.is_json() {
-                shell.json(&approved)?;
+            let ending = paper::asked(shell, &approved, "done", "the plan was for")?;
+            if let Asked::Done(_) = approved {
+                shell.note(format!("to take it back: undrift undo {key}"));
             }
-            match approved {
-                Approved::Done(record) => {
-                    let reason = plain(&record.outcome.reason);
-                    shell.note(format!("{GOOD}done:{GOOD:#} {reason}"));
-                    shell.note(format!("to take it back: undrift undo {key}"));
-                    Ok(Ending::Fine)
-                }
-                Approved::Moved(moved) => {
-                    shell.note(format!("{BAD}refused:{BAD:#} it changed since:"));
-                    for line in paper::moved(&moved, "the plan was for") {
-                        shell.note(line);
-                    }
-                    Ok(Ending::Found)
-                }
-                Approved::Refused(why) => {
-                    shell.note(format!("{BAD}refused:{BAD:#} {}", plain(&why)));
-                    Ok(Ending::Found)
-                }
-            }
+            Ok(ending)
         })
     }
 }

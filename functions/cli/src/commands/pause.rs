@@ -17,20 +17,29 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, shell: &Shell) -> Result<Ending, Failure> {
-        if !self.local {
-            return Err(Failure::PauseLocalOnly);
-        }
-        local::block_on(async {
-            let ledger = local::find(shell).await?;
-            ledger.switch(true).await?;
-            if shell.is_json() {
-                shell.json(&serde_json::json!({"paused": true, "region": local::REGION}))?;
-            }
-            let region = local::REGION;
-            shell.note(format!(
-                "{GOOD}{region}{GOOD:#} paused: nothing is written to any resource from 30 seconds on at the latest; `undrift resume` ends it"
-            ));
-            Ok(Ending::Fine)
-        })
+        let said = "paused: nothing is written to any resource from 30 seconds on at the latest; \
+                    `undrift resume` ends it";
+        turn(shell, self.local, true, said)
     }
+}
+
+/// Turns the pause switch, and says what that means.
+pub(crate) fn turn(
+    shell: &Shell,
+    is_local: bool,
+    paused: bool,
+    said: &str,
+) -> Result<Ending, Failure> {
+    if !is_local {
+        return Err(Failure::PauseLocalOnly);
+    }
+    local::block_on(async {
+        let region = local::REGION;
+        local::find(shell).await?.switch(paused).await?;
+        if shell.is_json() {
+            shell.json(&serde_json::json!({"paused": paused, "region": region}))?;
+        }
+        shell.note(format!("{GOOD}{region}{GOOD:#} {said}"));
+        Ok(Ending::Fine)
+    })
 }

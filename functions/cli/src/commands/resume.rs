@@ -1,8 +1,9 @@
 //! `undrift resume`
 
 use crate::ending::{Ending, Failure};
-use crate::local;
-use crate::shell::{GOOD, Shell};
+use crate::shell::Shell;
+
+use super::pause::turn;
 
 /// Let Undrift revert again
 ///
@@ -16,20 +17,8 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, shell: &Shell) -> Result<Ending, Failure> {
-        if !self.local {
-            return Err(Failure::PauseLocalOnly);
-        }
-        local::block_on(async {
-            let ledger = local::find(shell).await?;
-            ledger.switch(false).await?;
-            if shell.is_json() {
-                shell.json(&serde_json::json!({"paused": false, "region": local::REGION}))?;
-            }
-            let region = local::REGION;
-            shell.note(format!(
-                "{GOOD}{region}{GOOD:#} running again, within 30 seconds; what was proposed meanwhile waits: `undrift records --proposed`"
-            ));
-            Ok(Ending::Fine)
-        })
+        let said = "running again, within 30 seconds; what was proposed meanwhile waits: \
+                    `undrift records --proposed`";
+        turn(shell, self.local, false, said)
     }
 }

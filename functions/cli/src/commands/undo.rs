@@ -1,9 +1,9 @@
 //! `undrift undo`
 
-use undrift_stack::Undone;
+use undrift_stack::Asked;
 
 use crate::ending::{Ending, Failure};
-use crate::shell::{BAD, GOOD, Shell, plain};
+use crate::shell::Shell;
 use crate::{local, paper};
 
 /// Take a revert back, and leave what that re-opens alone for 24 hours
@@ -30,29 +30,11 @@ impl Args {
             let record = local::named(&records, &self.record)?;
             let by = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
             let undone = ledger.undo(&record.key, &by, &self.reason).await?;
-            if shell.is_json() {
-                shell.json(&undone)?;
+            let ending = paper::asked(shell, &undone, "undone", "left by Undrift")?;
+            if let Asked::Done(_) = undone {
+                shell.note("what it re-opened is exempt for 24 hours");
             }
-            match undone {
-                Undone::Done(record) => {
-                    shell.note(format!(
-                        "{GOOD}undone:{GOOD:#} {}; what it re-opened is exempt for 24 hours",
-                        plain(&record.outcome.reason)
-                    ));
-                    Ok(Ending::Fine)
-                }
-                Undone::Moved(moved) => {
-                    shell.note(format!("{BAD}refused:{BAD:#} it was edited since:"));
-                    for line in paper::moved(&moved, "left by Undrift") {
-                        shell.note(line);
-                    }
-                    Ok(Ending::Found)
-                }
-                Undone::Refused(why) => {
-                    shell.note(format!("{BAD}refused:{BAD:#} {}", plain(&why)));
-                    Ok(Ending::Found)
-                }
-            }
+            Ok(ending)
         })
     }
 }

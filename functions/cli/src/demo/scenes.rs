@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use undrift_core::record::{OutcomeKind, Record};
 use undrift_local::{Account, Client, QueueFaults, SlackMessage};
-use undrift_stack::{Stack, StackError, Undone};
+use undrift_stack::{Asked, Stack, StackError};
 
 use super::Stage;
 use super::group::{Group, words};
@@ -275,7 +275,7 @@ async fn undo(stage: &mut Stage<'_>, cast: &Cast, record: &Record) -> Result<(),
     let rules = cast.group.rules().await.map_err(StackError::Api)?;
     let new: Vec<&Value> = rules.iter().filter(|r| !cast.before.contains(r)).collect();
     let open = new.iter().map(|r| words(r)).collect::<Vec<_>>().join("; ");
-    let done = matches!(undone, Undone::Done(_)) && new.len() == 1;
+    let done = matches!(undone, Asked::Done(_)) && new.len() == 1;
     stage.seen(
         done,
         &format!("open again, and exempt for 24 hours: {open}"),

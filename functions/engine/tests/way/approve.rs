@@ -3,14 +3,13 @@
 use jiff::SignedDuration;
 use serde_json::json;
 use undrift_core::name::{Arn, EventId};
-use undrift_core::policy::{Exemption, ExemptionSource, Mode, Scope, Settings};
+use undrift_core::policy::{Mode, Scope, Settings};
 use undrift_core::record::{Cause, OutcomeKind};
-use undrift_engine::approve::{ApproveRequest, Approved};
-use undrift_engine::asked::AskedError;
+use undrift_engine::approve::ApproveRequest;
+use undrift_engine::asked::{Asked, AskedError};
 use undrift_engine::port::ErrorClass;
-use undrift_engine::undo::Undone;
 
-use crate::events::undo_of;
+use crate::events::{leave, undo_of};
 use crate::world::{World, authorized, error, group, modified, tick, time};
 
 const WORLD: &str = "0.0.0.0/0";
@@ -31,7 +30,7 @@ fn approval_of(world: &World, event: &str) -> ApproveRequest {
     }
 }
 
-async fn approve(world: &World, settings: &Settings, event: &str) -> Result<Approved, AskedError> {
+async fn approve(world: &World, settings: &Settings, event: &str) -> Result<Asked, AskedError> {
     let deadline = world.now() + SignedDuration::from_secs(20);
     let request = approval_of(world, event);
     world
@@ -59,7 +58,7 @@ async fn proposed() -> World {
 async fn an_approved_proposal_is_carried_out_once_and_can_be_undone() {
     let world = proposed().await;
     for _ in 0..2 {
-        let Approved::Done(record) = approve(&world, &asks(), "e1").await.unwrap() else {
+        let Asked::Done(record) = approve(&world, &asks(), "e1").await.unwrap() else {
             panic!("refused")
         };
         assert_eq!(record.outcome.kind, OutcomeKind::Reverted);
@@ -85,16 +84,16 @@ async fn an_approved_proposal_is_carried_out_once_and_can_be_undone() {
     let own = undo_of(&world, "approve-e1");
     let refused = world.engine().undo(&own, deadline).await.unwrap();
     assert!(
-        matches!(&refused, Undone::Refused(why) if why.contains("record e1/")),
+        matches!(&refused, Asked::Refused(why) if why.contains("record e1/")),
         "{refused:?}"
     );
     let undone = world.engine().undo(&request, deadline).await.unwrap();
-    assert!(matches!(undone, Undone::Done(_)), "{undone:?}");
+    assert!(matches!(undone, Asked::Done(_)), "{undone:?}");
     assert_eq!(world.rules(), ["22 0.0.0.0/0", "443 0.0.0.0/0"]);
     // It was wanted after all: it isn't called done once more while it stands open.
     let again = approve(&world, &asks(), "e1").await.unwrap();
     assert!(
-        matches!(&again, Approved::Refused(why) if why.contains("undone")),
+        matches!(&again, Asked::Refused(why) if why.contains("undone")),
         "{again:?}"
     );
 }
@@ -111,11 +110,11 @@ async fn the_proposal_gets_its_last_revision_although_it_was_not_written_then() 
         .unwrap()
         .insert(open.key.clone(), vec![open]);
     let again = approve_of(&world, "e1").await;
-    assert!(matches!(again, Approved::Done(_)), "{again:?}");
+    assert!(matches!(again, Asked::Done(_)), "{again:?}");
     assert_eq!(world.record("e1").outcome.kind, OutcomeKind::Reverted);
 }
 
-async fn approve_of(world: &World, event: &str) -> Approved {
+async fn approve_of(world: &World, event: &str) -> Asked {
     approve(world, &asks(), event).await.unwrap()
 }
 
@@ -133,7 +132,7 @@ async fn a_guard_that_was_left_out_is_put_back_on_approval() {
     world.engine_with(&asks()).handle(vec![bad], deadline).await;
     assert_eq!(world.record("bad").outcome.kind, OutcomeKind::Proposed);
     let done = approve_of(&world, "bad").await;
-    assert!(matches!(done, Approved::Done(_)), "{done:?}");
+    assert!(matches!(done, Asked::Done(_)), "{done:?}");
     assert_eq!(live(&world), guarded(true));
 }
 
@@ -175,7 +174,7 @@ async fn part_of_a_proposal_that_is_wanted_by_now_keeps_it_from_being_done() {
 async fn an_approval_is_refused_with_a_diff_where_what_it_is_about_moved() {
     let world = proposed().await;
     world.put("sgr-ssh", 22, "10.0.0.0/8");
-    let Approved::Moved(moved) = approve(&world, &asks(), "e1").await.unwrap() else {
+    let Asked::Moved(moved) = approve(&world, &asks(), "e1").await.unwrap() else {
         panic!("not refused")
     };
     assert_eq!(moved[0].found.as_ref().unwrap()["source"], "10.0.0.0/8");
@@ -185,7 +184,7 @@ async fn an_approval_is_refused_with_a_diff_where_what_it_is_about_moved() {
     let world = proposed().await;
     world.put("sgr-db", 5432, "10.0.0.0/8");
     let done = approve(&world, &asks(), "e1").await.unwrap();
-    assert!(matches!(done, Approved::Done(_)), "{done:?}");
+    assert!(matches!(done, Asked::Done(_)), "{done:?}");
     assert_eq!(world.rules(), ["443 0.0.0.0/0", "5432 10.0.0.0/8"]);
 }
 
@@ -225,29 +224,16 @@ async fn an_approval_is_decided_by_what_holds_today() {
     let sent = world.sent().len();
     let end = approve(&world, &asks(), "e1").await.unwrap();
     assert!(
-        matches!(&end, Approved::Refused(why) if why.contains("no plan to approve")),
+        matches!(&end, Asked::Refused(why) if why.contains("no plan to approve")),
         "{end:?}"
     );
     assert_eq!(world.sent().len(), sent);
 }
 
-fn leave(world: &World, covers: Scope) -> Exemption {
-    Exemption {
-        id: "x".into(),
-        covers,
-        reason: "wanted".into(),
-        ticket: None,
-        by: "noor".into(),
-        from: None,
-        until: world.now() + SignedDuration::from_hours(1),
-        source: ExemptionSource::Person,
-    }
-}
-
 async fn refused(world: &World, settings: &Settings, why: &str) {
     let end = approve(world, settings, "e1").await.unwrap();
     assert!(
-        matches!(&end, Approved::Refused(told) if told.contains(why)),
+        matches!(&end, Asked::Refused(told) if told.contains(why)),
         "{end:?}"
     );
     assert!(world.sent().is_empty());
@@ -271,7 +257,7 @@ async fn an_approval_that_aws_refuses_leaves_the_proposal() {
     // Asked for again once that is mended.
     world.faults.lock().unwrap().clear();
     let done = approve(&world, &asks(), "e1").await.unwrap();
-    assert!(matches!(done, Approved::Done(_)), "{done:?}");
+    assert!(matches!(done, Asked::Done(_)), "{done:?}");
     assert_eq!(world.record("approve-e1").revision, 2);
     assert_eq!(world.record("e1").outcome.kind, OutcomeKind::Reverted);
 }
@@ -316,7 +302,7 @@ async fn what_was_modified_in_approve_mode_gets_its_value_back_on_approval() {
         .await;
     assert_eq!(world.record("m").outcome.kind, OutcomeKind::Proposed);
     let done = approve(&world, &asks(), "m").await.unwrap();
-    assert!(matches!(done, Approved::Done(_)), "{done:?}");
+    assert!(matches!(done, Asked::Done(_)), "{done:?}");
     assert_eq!(world.record("m").outcome.kind, OutcomeKind::Reverted);
     assert!(
         !world.rules().contains(&format!("22 {WORLD}")),

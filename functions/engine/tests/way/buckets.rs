@@ -6,9 +6,8 @@ use undrift_core::change::Change;
 use undrift_core::kind::{FacetName, Kind};
 use undrift_core::policy::Policy;
 use undrift_core::record::{Cause, OutcomeKind};
-use undrift_engine::asked::AskedError;
+use undrift_engine::asked::{Asked, AskedError};
 use undrift_engine::sweep::{Cursor, Explained};
-use undrift_engine::undo::Undone;
 
 use crate::documents::{BUCKET, ONE, TWO, done, known, text, trusted};
 use crate::events::{change, undo_of};
@@ -209,7 +208,7 @@ async fn an_undo_that_was_not_done_exempts_nothing() {
         .engine()
         .undo(&undo_of(&world, "worse"), time(300))
         .await;
-    assert!(matches!(undone, Ok(Undone::Done(_))), "{undone:?}");
+    assert!(matches!(undone, Ok(Asked::Done(_))), "{undone:?}");
     tick(&world, 60);
     world.deliver(&[done("wanted", 270, &[ONE, "*"])]).await;
     assert_eq!(world.record("wanted").outcome.kind, OutcomeKind::Left);

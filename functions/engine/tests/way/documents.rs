@@ -5,8 +5,7 @@ use undrift_core::change::Change;
 use undrift_core::kind::{FacetName, Image, document};
 use undrift_core::policy::Policy;
 use undrift_core::record::OutcomeKind;
-use undrift_engine::asked::AskedError;
-use undrift_engine::undo::Undone;
+use undrift_engine::asked::{Asked, AskedError};
 
 use crate::events::undo_of;
 use crate::world::{World, change, tick, time};
@@ -136,7 +135,7 @@ async fn an_undo_does_not_write_over_it_either() {
     // Asked again, it comes beside the colleague's.
     *world.on_read.lock().unwrap() = None;
     let undone = world.engine().undo(&request, deadline).await;
-    assert!(matches!(undone, Ok(Undone::Done(_))), "{undone:?}");
+    assert!(matches!(undone, Ok(Asked::Done(_))), "{undone:?}");
     assert_eq!(trusted(&world), ["*", ONE, TWO, THREE]);
 }
 

@@ -1,8 +1,10 @@
 //! What people do to the world, and ask of Undrift.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use undrift_core::change::{Change, Decoded, decode};
 use undrift_core::name::{Arn, EventId};
+use undrift_core::policy::{Exemption, ExemptionSource, Scope};
 use undrift_engine::undo::UndoRequest;
 
 use crate::world::{ROLE, World, time};
@@ -75,5 +77,19 @@ pub(crate) fn undo_of(world: &World, event: &str) -> UndoRequest {
         id: EventId::parse(&format!("undo-{event}")).unwrap(),
         ticket: None,
         until: None,
+    }
+}
+
+/// A person gave leave for an hour.
+pub(crate) fn leave(world: &World, covers: Scope) -> Exemption {
+    Exemption {
+        id: "x".into(),
+        covers,
+        reason: "wanted".into(),
+        ticket: None,
+        by: "noor".into(),
+        from: None,
+        until: world.now() + SignedDuration::from_hours(1),
+        source: ExemptionSource::Person,
     }
 }

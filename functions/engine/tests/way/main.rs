@@ -17,6 +17,7 @@ mod caps;
 mod cases;
 mod documents;
 mod events;
+mod faults;
 mod hostile;
 mod precedence;
 mod resume;

@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 use undrift_core::name::{Arn, EventId};
-use undrift_core::policy::{Exemption, ExemptionSource, Mode, Scope, Settings};
+use undrift_core::policy::{Mode, Scope, Settings};
 use undrift_core::record::OutcomeKind::{self, Left, Proposed, Reverted};
 
+use crate::events::leave;
 use crate::world::{World, authorized, group};
 
 const WORLD: &str = "0.0.0.0/0";
@@ -27,18 +28,18 @@ use Holds::{Approving, BreakGlass, Exempt, Observing, Paused, Pipeline};
 /// says the reason that lasts longest or asks most of people.
 const TABLE: &[(&[Holds], OutcomeKind, &str)] = &[
     (&[], Reverted, "back to what it was"),
-    (&[Exempt], Left, "exemption `leave`"),
+    (&[Exempt], Left, "exemption `x`"),
     (&[Observing], Left, "observe"),
     (&[Paused], Proposed, "paused"),
     (&[BreakGlass], Proposed, "kept for emergencies"),
     (&[Pipeline], Proposed, "approved pipeline"),
     (&[Approving], Proposed, "approve"),
     // An exemption says that it is wanted, whatever else holds.
-    (&[Exempt, Observing], Left, "exemption `leave`"),
-    (&[Exempt, Approving], Left, "exemption `leave`"),
-    (&[Exempt, Paused], Left, "exemption `leave`"),
-    (&[Exempt, BreakGlass], Left, "exemption `leave`"),
-    (&[Exempt, Pipeline], Left, "exemption `leave`"),
+    (&[Exempt, Observing], Left, "exemption `x`"),
+    (&[Exempt, Approving], Left, "exemption `x`"),
+    (&[Exempt, Paused], Left, "exemption `x`"),
+    (&[Exempt, BreakGlass], Left, "exemption `x`"),
+    (&[Exempt, Pipeline], Left, "exemption `x`"),
     // Who observes wants no proposals.
     (&[Observing, Paused], Left, "observe"),
     (&[Observing, BreakGlass], Left, "observe"),
@@ -53,7 +54,7 @@ const TABLE: &[(&[Holds], OutcomeKind, &str)] = &[
     (
         &[Exempt, Observing, Paused, BreakGlass, Pipeline],
         Left,
-        "exemption `leave`",
+        "exemption `x`",
     ),
     (
         &[Approving, Paused, BreakGlass, Pipeline],
@@ -92,7 +93,11 @@ fn world(holds: &[Holds]) -> (World, Settings) {
     for held in holds {
         match held {
             Exempt => {
-                let leave = exemption(&world);
+                let covers = Scope {
+                    resource: Some(group().id),
+                    ..Scope::default()
+                };
+                let leave = leave(&world, covers);
                 world.known.lock().unwrap().exemptions.0.push(leave);
             }
             Observing => settings.deployment = Some(Mode::Observe),
@@ -103,22 +108,6 @@ fn world(holds: &[Holds]) -> (World, Settings) {
         }
     }
     (world, settings)
-}
-
-fn exemption(world: &World) -> Exemption {
-    Exemption {
-        id: "leave".into(),
-        covers: Scope {
-            resource: Some(group().id),
-            ..Scope::default()
-        },
-        reason: "wanted".into(),
-        ticket: None,
-        by: "noor".into(),
-        from: None,
-        until: world.now() + SignedDuration::from_hours(1),
-        source: ExemptionSource::Person,
-    }
 }
 
 /// Nothing that whoever changes a resource can write about themselves or it counts.

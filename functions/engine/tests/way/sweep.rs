@@ -5,9 +5,9 @@ use undrift_core::change::Change;
 use undrift_core::name::Arn;
 use undrift_core::policy::{Mode, Settings};
 use undrift_core::record::{Cause, OutcomeKind};
+use undrift_engine::asked::Asked;
 use undrift_engine::port::{ErrorClass, Place};
 use undrift_engine::sweep::{Cursor, Explained, Finding, Page, SweepError};
-use undrift_engine::undo::Undone;
 
 use crate::events::undo_of;
 use crate::world::{
@@ -167,7 +167,7 @@ async fn what_a_record_left_or_proposed_or_was_undone_is_left() {
     let request = undo_of(&world, "e1");
     let deadline = world.now() + SignedDuration::from_secs(20);
     let undone = world.engine().undo(&request, deadline).await.unwrap();
-    assert!(matches!(undone, Undone::Done(_)));
+    assert!(matches!(undone, Asked::Done(_)));
     for days in [0, 3] {
         tick(&world, days * 86_400);
         let page = sweep(&world).await;

@@ -5,10 +5,10 @@ use serde_json::Value;
 use serde_json::json;
 use undrift_core::record::OutcomeKind;
 use undrift_engine::Disposition;
+use undrift_engine::asked::Asked;
 use undrift_engine::port::Claim;
 use undrift_engine::port::ErrorClass;
 use undrift_engine::port::Held;
-use undrift_engine::undo::Undone;
 
 use crate::events::undo_of;
 use crate::world::{World, authorized, call, change, error, group, known, modified, tick};
@@ -221,7 +221,7 @@ async fn a_crashed_undo_that_is_taken_over_ends_as_an_undo() {
     // Asked for again, it is done.
     let deadline = world.now() + SignedDuration::from_secs(20);
     let undone = world.engine().undo(&request, deadline).await.unwrap();
-    assert!(matches!(undone, Undone::Done(_)), "{undone:?}");
+    assert!(matches!(undone, Asked::Done(_)), "{undone:?}");
     assert_eq!(world.record("e1").outcome.kind, OutcomeKind::Undone);
 }
 
@@ -306,7 +306,7 @@ async fn undo_while_paused() {
     let request = undo_of(&world, "e1");
     let deadline = world.now() + SignedDuration::from_secs(20);
     let undone = world.engine().undo(&request, deadline).await;
-    assert!(!matches!(undone, Ok(Undone::Done(_))));
+    assert!(!matches!(undone, Ok(Asked::Done(_))));
 }
 
 #[tokio::test]
