@@ -4,9 +4,9 @@ use super::{History, after};
 use crate::kind::Kind;
 
 /// How many images are kept. The newest one serves; older ones serve events that come late.
-const IMAGES: usize = 3;
+pub(super) const IMAGES: usize = 3;
 /// How many changes are kept besides. Older ones are folded into the first image.
-const CHANGES: usize = 16;
+pub(super) const CHANGES: usize = 16;
 /// How much the changes may have that are kept, in bytes of JSON. Whole documents may be large, and
 /// of anybody's making: what is remembered must fit into an item of the table.
 const LARGEST: usize = 128 * 1024;

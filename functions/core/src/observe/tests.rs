@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::keep::{CHANGES, IMAGES};
 use super::*;
 use crate::change::Change;
 use crate::kind::{

@@ -5,10 +5,10 @@ use undrift_core::policy::{Mode, Settings};
 use undrift_core::record::OutcomeKind;
 use undrift_engine::Disposition;
 use undrift_engine::asked::Asked;
-use undrift_engine::port::{Claim, ErrorClass, Held};
+use undrift_engine::port::{Claim, Held};
 
 use crate::events::undo_of;
-use crate::world::{World, authorized, by_undrift, created, error, group, modified, tick};
+use crate::world::{World, authorized, by_undrift, created, group, modified, tick};
 
 const WORLD: &str = "0.0.0.0/0";
 
