@@ -69,4 +69,4 @@ pub use response::{Refusal, Understood, error_code, understand};
 pub use runtime::{Function, FunctionError, FunctionSpec, LogSink};
 pub use slack::{Slack, SlackFault, SlackMessage, SlackOptions, Span, spans, unescaped};
 pub use venv::{Progress, Venv};
-pub use wire::{Wire, WireEntry};
+pub use wire::{Called, Wire, WireEntry};

@@ -1,6 +1,6 @@
 //! The log of every call through the trail.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -41,6 +41,17 @@ pub struct WireEntry {
     /// The request id answered.
     pub request_id: Option<String>,
     asked: Arc<Kept>,
+}
+
+/// Who called what.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Called {
+    /// The caller's access key, if the call was signed.
+    pub access_key: Option<String>,
+    /// The service, as a call's entry names it.
+    pub service: String,
+    /// The operation, likewise.
+    pub operation: String,
 }
 
 /// What is needed to read the input later.
@@ -96,6 +107,7 @@ struct Inner {
     epoch: Instant,
     seq: AtomicU64,
     entries: Mutex<VecDeque<WireEntry>>,
+    counts: Mutex<BTreeMap<Called, usize>>,
 }
 
 /// The log. Clones are the same log.
@@ -108,6 +120,7 @@ impl Wire {
             epoch: Instant::now(),
             seq: AtomicU64::new(0),
             entries: Mutex::default(),
+            counts: Mutex::default(),
         }))
     }
 
@@ -139,6 +152,14 @@ impl Wire {
             request_id: ended.request_id,
             asked: ended.asked,
         };
+        let called = Called {
+            access_key: entry.access_key.clone(),
+            service: entry.service.clone(),
+            operation: entry.operation.clone(),
+        };
+        let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(called).or_default() += 1;
+        drop(counts);
         let mut entries = self
             .0
             .entries
@@ -148,6 +169,13 @@ impl Wire {
             entries.pop_front();
         }
         entries.push_back(entry);
+    }
+
+    /// How often each caller called each operation, also by calls that are not kept any more.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<Called, usize> {
+        let counts = self.0.counts.lock();
+        counts.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All calls kept, in the order of their answers.
